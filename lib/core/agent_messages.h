@@ -1,0 +1,147 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/exit_report.h"
+#include "core/generation_plan.h"
+#include "core/ids.h"
+#include "core/node_report.h"
+
+namespace fabric {
+
+// What an agent and the coordinator say to each other over one stream. The supervisor of an agent speaks the same
+// messages with its link over frames; the link carries them and adds Heartbeat.
+
+/// First message of an agent.
+struct Join {
+  AgentId agent;
+  NodeReport node;
+  template <class V>
+  void fields(V& v) {
+    v(agent.value, node);
+  }
+};
+
+/// Sent every heartbeat interval; answered by HeartbeatAck with the same sequence.
+struct Heartbeat {
+  uint64_t sequence = 0;
+  template <class V>
+  void fields(V& v) {
+    v(sequence);
+  }
+};
+
+enum class RankPhase : uint8_t { kStarted, kReady, kStep };
+
+/// A rank came into being, is ready (process group and program loaded, about to call train), or has ended `step`.
+struct RankProgress {
+  GenerationId generation;
+  int global_rank = 0;
+  RankPhase phase = RankPhase::kStarted;
+  int pid = 0;
+  int64_t step = -1;
+  int64_t time_ns = 0;  ///< CLOCK_BOOTTIME of the node
+  template <class V>
+  void fields(V& v) {
+    v(generation.term, generation.counter, global_rank, phase, pid, step, time_ns);
+  }
+};
+
+/// A rank ended and has been reaped.
+struct RankExited {
+  GenerationId generation;
+  ExitReport report;
+  template <class V>
+  void fields(V& v) {
+    v(generation.term, generation.counter, report);
+  }
+};
+
+/// All ranks of the generation on this node are gone and their files are closed. Sent once, whatever ended them.
+struct GenerationStopped {
+  GenerationId generation;
+  template <class V>
+  void fields(V& v) {
+    v(generation.term, generation.counter);
+  }
+};
+
+/// Whole lines of one rank's output, best effort: dropped when the reader is slow, with `dropped` counting them.
+struct LogLines {
+  GenerationId generation;
+  int global_rank = 0;
+  bool is_stderr = false;
+  std::vector<std::string> lines;
+  uint64_t dropped = 0;
+  template <class V>
+  void fields(V& v) {
+    v(generation.term, generation.counter, global_rank, is_stderr, lines, dropped);
+  }
+};
+
+/// The agent is about to end; its ranks are gone.
+struct Goodbye {
+  std::string reason;
+  template <class V>
+  void fields(V& v) {
+    v(reason);
+  }
+};
+
+using AgentMessage = std::variant<Join, Heartbeat, RankProgress, RankExited, GenerationStopped, LogLines, Goodbye>;
+
+/// Answer to Join.
+struct Welcome {
+  int64_t heartbeat_interval_ms = 200;
+  /// How long after the send time of its last acknowledged heartbeat the agent may run ranks; 0: no lease (never sent).
+  int64_t lease_ms = 1'200;
+  template <class V>
+  void fields(V& v) {
+    v(heartbeat_interval_ms, lease_ms);
+  }
+};
+
+struct HeartbeatAck {
+  uint64_t sequence = 0;
+  template <class V>
+  void fields(V& v) {
+    v(sequence);
+  }
+};
+
+/// Start the ranks of `plan`. Only sent when no rank of an older generation can be alive.
+struct StartGeneration {
+  GenerationPlan plan;
+  template <class V>
+  void fields(V& v) {
+    v(plan);
+  }
+};
+
+/// End all ranks of the generation: SIGTERM, then SIGKILL after `grace_ms`; SIGKILL at once if it is 0.
+struct StopGeneration {
+  GenerationId generation;
+  int64_t grace_ms = 0;
+  std::string reason;
+  template <class V>
+  void fields(V& v) {
+    v(generation.term, generation.counter, grace_ms, reason);
+  }
+};
+
+/// The job is over: end what is left, say Goodbye, exit with `exit_code`.
+struct Shutdown {
+  int exit_code = 0;
+  std::string reason;
+  template <class V>
+  void fields(V& v) {
+    v(exit_code, reason);
+  }
+};
+
+using CoordinatorMessage = std::variant<Welcome, HeartbeatAck, StartGeneration, StopGeneration, Shutdown>;
+
+}  // namespace fabric

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/ids.h"
+
+namespace fabric {
+
+/// All that a node needs to start its ranks of one generation. Made by the coordinator, one per agent.
+///
+/// The ranks of a node are consecutive: first_global_rank .. first_global_rank + local_world_size - 1.
+struct GenerationPlan {
+  GenerationId generation;
+  std::string run_id;
+  std::string run_directory;  ///< absolute; holds logs/, checkpoints/, program/
+  int world_size = 1;
+  int num_nodes = 1;
+  int node_rank = 0;
+  int first_global_rank = 0;
+  int local_world_size = 1;
+  int restart_count = 0;      ///< restarts so far in this job, after failures
+  std::string main_address = "127.0.0.1";  ///< numeric address of node rank 0 for the data plane; ranks bind their own
+  std::string program;        ///< absolute path of the user's shared object
+  std::string job_json;       ///< the resolved job (JobSpec) as JSON: args, fabric, and the rest for the runtime
+  std::string job_directory;  ///< directory of the job file; Arguments::path() is relative to it
+  std::string workdir;        ///< working directory of ranks
+  std::map<std::string, std::string> env;  ///< set in ranks, over what they inherit
+  int threads_per_rank = 1;   ///< OMP_NUM_THREADS and at::set_num_threads unless `env` says otherwise
+
+  template <class V>
+  void fields(V& v) {
+    v(generation.term, generation.counter, run_id, run_directory, world_size, num_nodes, node_rank, first_global_rank,
+      local_world_size, restart_count, main_address, program, job_json, job_directory, workdir, env, threads_per_rank);
+  }
+};
+
+/// What one rank is told by its supervisor: the plan of its node and its own place in it.
+struct Assignment {
+  GenerationPlan plan;
+  int local_rank = 0;
+  int global_rank() const { return plan.first_global_rank + local_rank; }
+
+  template <class V>
+  void fields(V& v) {
+    v(plan, local_rank);
+  }
+};
+
+}  // namespace fabric
