@@ -114,6 +114,7 @@ class Decoder {
     for (size_t i = 0; i < count && !failed_; ++i) {
       K key{};
       read(key);
+      if (values.count(key) != 0) failed_ = true;
       read(values[key]);
     }
   }
