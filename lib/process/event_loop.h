@@ -41,7 +41,7 @@ class EventLoop {
 
   /// Calls back until stop(). May be run again afterwards.
   void run();
-  /// Makes run() return after the callback that is running; the next run() if none is running now. Any thread.
+  /// Makes run() return once the callbacks that it is in have returned; the next run() if none is running now. Any thread.
   void stop();
   /// Calls `callback` on the loop soon, in the order of posting. Any thread.
   void post(Callback callback);

@@ -1,0 +1,62 @@
+#include "process/child.h"
+
+#include <sys/epoll.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "process/event_loop.h"
+#include "process/pidfd.h"
+#include "process/spawn.h"
+
+namespace fabric::process {
+
+Result<std::unique_ptr<Child>> Child::spawn(const ChildOptions& options) {
+  FABRIC_ASSIGN_OR_RETURN(SpawnedProcess spawned, spawn_process(options));
+  Result<UniqueFd> pidfd = open_pidfd(spawned.pid);
+  if (!pidfd.ok()) {
+    ::kill(-spawned.pid, SIGKILL);
+    ::waitpid(spawned.pid, nullptr, 0);
+    return pidfd.status();
+  }
+  std::unique_ptr<Child> child(new Child(spawned.pid, std::move(*pidfd)));
+  child->stdout_ = std::move(spawned.stdout_pipe);
+  child->stderr_ = std::move(spawned.stderr_pipe);
+  return child;
+}
+
+Child::~Child() {
+  if (loop_ != nullptr) loop_->unwatch(pidfd_.get());
+  if (!reaped_) reap();
+}
+
+Status Child::watch(EventLoop& loop, ExitCallback callback) {
+  FABRIC_RETURN_IF_ERROR(loop.watch(pidfd_.get(), EPOLLIN, [this, callback = std::move(callback)](uint32_t) {
+    loop_->unwatch(pidfd_.get());
+    loop_ = nullptr;
+    callback(reap());
+  }));
+  loop_ = &loop;
+  return ok_status();
+}
+
+void Child::signal_group(int signal_number) {
+  if (!reaped_) ::kill(-pid_, signal_number);
+}
+
+// The group is killed before its leader is reaped: until then nobody else can have its number.
+ChildExit Child::reap() {
+  signal_group(SIGKILL);
+  siginfo_t info{};
+  int result = 0;
+  do {
+    result = ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED);
+  } while (result != 0 && errno == EINTR);
+  reaped_ = true;
+  if (result != 0) return {.exit_code = 255};  // somebody else has reaped it: its status is lost
+  if (info.si_code == CLD_EXITED) return {.exit_code = info.si_status};
+  return {.signal = info.si_status, .core_dumped = info.si_code == CLD_DUMPED};
+}
+
+}  // namespace fabric::process

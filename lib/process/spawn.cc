@@ -1,0 +1,196 @@
+#include "process/spawn.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+
+namespace fabric::process {
+namespace {
+
+enum class Step : int { kSignals, kGroup, kParent, kDirectory, kDescriptors, kExec };
+
+// What the child tells the parent before it gives up; an exec that succeeds closes the pipe instead.
+struct Failure {
+  Step step = Step::kExec;
+  int error_number = 0;
+};
+
+// Everything that the child needs, made before the fork: after it only async-signal-safe calls are allowed, since other
+// threads of the parent may have held locks.
+struct Prepared {
+  std::vector<char*> argv;
+  std::vector<char*> environment;
+  const char* directory = nullptr;
+  std::vector<InheritedFd> descriptors;  // sources lie above all targets, so that no dup2 overwrites one
+  std::vector<UniqueFd> sources;
+  UniqueFd failure_pipe;
+  pid_t parent = 0;
+  bool dies_with_parent = true;
+};
+
+std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+Result<UniqueFd> copy_above(int fd, int least) {
+  UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, least));
+  if (!copy) return errno_status(errno, concat("copy descriptor ", fd));
+  return copy;
+}
+
+struct Pipe {
+  UniqueFd read_end;
+  UniqueFd write_end;
+};
+
+Result<Pipe> make_pipe() {
+  int ends[2] = {-1, -1};
+  if (::pipe2(ends, O_CLOEXEC) != 0) return errno_status(errno, "create a pipe");
+  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+// Returns the child's end of a stream, and puts the parent's into `parent_end`.
+Result<UniqueFd> open_stream(ChildStream kind, int own_fd, UniqueFd& parent_end) {
+  if (kind == ChildStream::kInherit) return copy_above(own_fd, 3);
+  if (kind == ChildStream::kNull) {
+    UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    if (!null) return errno_status(errno, "open '/dev/null'");
+    return null;
+  }
+  FABRIC_ASSIGN_OR_RETURN(Pipe pipe, make_pipe());
+  ::fcntl(pipe.read_end.get(), F_SETFL, O_NONBLOCK);
+  parent_end = std::move(pipe.read_end);
+  return std::move(pipe.write_end);
+}
+
+Status add_descriptor(Prepared& prepared, int fd, int number, int least) {
+  FABRIC_ASSIGN_OR_RETURN(UniqueFd source, copy_above(fd, least));
+  prepared.descriptors.push_back({source.get(), number});
+  prepared.sources.push_back(std::move(source));
+  return ok_status();
+}
+
+Status prepare_descriptors(const ChildOptions& options, Prepared& prepared, SpawnedProcess& spawned) {
+  int least = 3;
+  for (const InheritedFd& fd : options.inherit) least = std::max(least, fd.number + 1);
+  UniqueFd unused;
+  FABRIC_ASSIGN_OR_RETURN(const UniqueFd in, open_stream(ChildStream::kNull, STDIN_FILENO, unused));
+  FABRIC_ASSIGN_OR_RETURN(const UniqueFd out, open_stream(options.stdout_to, STDOUT_FILENO, spawned.stdout_pipe));
+  FABRIC_ASSIGN_OR_RETURN(const UniqueFd err, open_stream(options.stderr_to, STDERR_FILENO, spawned.stderr_pipe));
+  FABRIC_RETURN_IF_ERROR(add_descriptor(prepared, in.get(), STDIN_FILENO, least));
+  FABRIC_RETURN_IF_ERROR(add_descriptor(prepared, out.get(), STDOUT_FILENO, least));
+  FABRIC_RETURN_IF_ERROR(add_descriptor(prepared, err.get(), STDERR_FILENO, least));
+  for (const InheritedFd& fd : options.inherit) {
+    FABRIC_RETURN_IF_ERROR(add_descriptor(prepared, fd.fd, fd.number, least));
+  }
+  FABRIC_ASSIGN_OR_RETURN(prepared.failure_pipe, copy_above(prepared.failure_pipe.get(), least));
+  return ok_status();
+}
+
+[[noreturn]] void give_up(const Prepared& prepared, Step step) {
+  const Failure failure{step, errno};
+  [[maybe_unused]] const ssize_t written = ::write(prepared.failure_pipe.get(), &failure, sizeof failure);
+  ::_exit(127);
+}
+
+void reset_signals() {
+  struct sigaction action {};
+  action.sa_handler = SIG_DFL;
+  for (int number = 1; number < NSIG; ++number) ::sigaction(number, &action, nullptr);  // SIGKILL and some others fail
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+[[noreturn]] void become_program(const Prepared& prepared) {
+  reset_signals();
+  if (::setpgid(0, 0) != 0) give_up(prepared, Step::kGroup);
+  if (prepared.dies_with_parent) {
+    if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) give_up(prepared, Step::kParent);
+    if (::getppid() != prepared.parent) ::_exit(127);  // it died before the signal was set
+  }
+  if (prepared.directory != nullptr && ::chdir(prepared.directory) != 0) give_up(prepared, Step::kDirectory);
+  if (::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) give_up(prepared, Step::kDescriptors);
+  for (const InheritedFd& fd : prepared.descriptors) {
+    if (::dup2(fd.fd, fd.number) < 0) give_up(prepared, Step::kDescriptors);
+  }
+  ::execve(prepared.argv[0], prepared.argv.data(), prepared.environment.data());
+  give_up(prepared, Step::kExec);
+}
+
+std::string action_of(Step step, const ChildOptions& options) {
+  const std::string start = concat("start program '", options.program, "'");
+  if (step == Step::kDirectory) return concat(start, " in working directory '", options.working_directory, "'");
+  if (step == Step::kExec) return start;
+  return concat(start, " (setting up its ", step == Step::kDescriptors ? "descriptors" : "process group", ")");
+}
+
+Status wait_for_exec(int pipe, const ChildOptions& options) {
+  pollfd poll_fd{pipe, POLLIN, 0};
+  const auto timeout_ms = std::chrono::duration_cast<std::chrono::milliseconds>(options.exec_timeout).count();
+  int ready = 0;
+  do {
+    ready = ::poll(&poll_fd, 1, static_cast<int>(timeout_ms));
+  } while (ready < 0 && errno == EINTR);
+  if (ready == 0) {
+    return deadline_exceeded(concat("program '", options.program, "' must start within ", timeout_ms,
+                                    " ms, but it did not; check the file system that it lies on"));
+  }
+  Failure failure;
+  const ssize_t got = ::read(pipe, &failure, sizeof failure);
+  if (got != static_cast<ssize_t>(sizeof failure)) return ok_status();  // end of file: exec has closed it
+  return errno_status(failure.error_number, action_of(failure.step, options));
+}
+
+pid_t fork_blocked(const Prepared& prepared) {
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);  // the parent's handlers must not run in the child
+  const pid_t pid = ::_Fork();                    // no atfork handlers: the child only execs
+  if (pid == 0) become_program(prepared);
+  const int fork_errno = errno;
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  errno = fork_errno;
+  return pid;
+}
+
+}  // namespace
+
+Result<SpawnedProcess> spawn_process(const ChildOptions& options) {
+  SpawnedProcess spawned;
+  Prepared prepared;
+  std::vector<std::string> arguments = {options.program};
+  arguments.insert(arguments.end(), options.arguments.begin(), options.arguments.end());
+  prepared.argv = pointers_to(arguments);
+  prepared.environment = pointers_to(options.environment);
+  if (!options.working_directory.empty()) prepared.directory = options.working_directory.c_str();
+  prepared.parent = ::getpid();
+  prepared.dies_with_parent = options.dies_with_parent;
+  FABRIC_ASSIGN_OR_RETURN(Pipe failure, make_pipe());
+  prepared.failure_pipe = std::move(failure.write_end);
+  FABRIC_RETURN_IF_ERROR(prepare_descriptors(options, prepared, spawned));
+
+  spawned.pid = fork_blocked(prepared);
+  if (spawned.pid < 0) return errno_status(errno, concat("fork for program '", options.program, "'"));
+  prepared.failure_pipe.reset();
+  prepared.sources.clear();
+  if (Status status = wait_for_exec(failure.read_end.get(), options); !status.ok()) {
+    ::kill(spawned.pid, SIGKILL);
+    // A process that hangs in the kernel cannot be waited for; it is reaped with the adopted ones, or by init.
+    ::waitpid(spawned.pid, nullptr, status.code() == StatusCode::kDeadlineExceeded ? WNOHANG : 0);
+    return status;
+  }
+  return spawned;
+}
+
+}  // namespace fabric::process
