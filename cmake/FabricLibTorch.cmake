@@ -41,3 +41,22 @@ target_link_libraries(fabric_libtorch INTERFACE
 target_link_options(fabric_libtorch INTERFACE -Wl,--allow-shlib-undefined)
 get_filename_component(FABRIC_TORCH_LIB_DIR ${fabric_torch_root}/lib ABSOLUTE)
 get_filename_component(FABRIC_TORCH_ROOT ${fabric_torch_root} ABSOLUTE)
+
+# fabric_libtorch_cuda: what libfabric_cuda.so compiles against and names. Headers come from the NVIDIA wheels beside torch/
+# or, where those are missing, from a CUDA toolkit with NCCL.
+if(FABRIC_BUILD_CUDA)
+  set(fabric_nvidia_root ${fabric_torch_root}/../nvidia)
+  find_path(FABRIC_CUDA_INCLUDE_DIR cuda_runtime_api.h NO_CMAKE_FIND_ROOT_PATH
+    HINTS ${fabric_nvidia_root}/cu13/include PATHS /usr/local/cuda/include)
+  find_path(FABRIC_NCCL_INCLUDE_DIR nccl.h NO_CMAKE_FIND_ROOT_PATH
+    HINTS ${fabric_nvidia_root}/nccl/include PATHS /usr/local/cuda/include)
+  if(NOT FABRIC_CUDA_INCLUDE_DIR OR NOT FABRIC_NCCL_INCLUDE_DIR)
+    message(FATAL_ERROR "libfabric_cuda.so needs cuda_runtime_api.h and nccl.h, but '${fabric_nvidia_root}' and "
+      "/usr/local/cuda have them not; run scripts/setup, or build without it: -DFABRIC_BUILD_CUDA=OFF")
+  endif()
+  add_library(fabric_libtorch_cuda INTERFACE)
+  target_link_libraries(fabric_libtorch_cuda INTERFACE
+    fabric_libtorch ${fabric_torch_root}/lib/libtorch_cuda.so ${fabric_torch_root}/lib/libc10_cuda.so)
+  target_include_directories(fabric_libtorch_cuda SYSTEM INTERFACE ${FABRIC_CUDA_INCLUDE_DIR} ${FABRIC_NCCL_INCLUDE_DIR})
+  target_compile_definitions(fabric_libtorch_cuda INTERFACE USE_C10D_NCCL)
+endif()

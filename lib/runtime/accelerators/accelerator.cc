@@ -1,0 +1,7 @@
+#include "fabric/accelerator.h"
+
+namespace fabric {
+
+Accelerator::~Accelerator() = default;
+
+}  // namespace fabric

@@ -1,0 +1,63 @@
+#include "runtime/collectives/process_group.h"
+
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+
+#include "core/concat.h"
+#include "fabric/error.h"
+#include "runtime/accelerators/cuda_library.h"
+#include "runtime/collectives/gloo_backend.h"
+#include "runtime/collectives/peer_failure.h"
+#include "runtime/collectives/roll_call.h"
+
+namespace fabric {
+namespace {
+
+using Kind = c10d::ProcessGroup::BackendType;
+using Store = c10::intrusive_ptr<c10d::Store>;
+
+c10::intrusive_ptr<c10d::Backend> make_nccl_backend(const Store& store, int rank, int world_size,
+                                                    std::chrono::milliseconds timeout) {
+  const CudaLibrary& cuda = cuda_library();
+  if (cuda.api == nullptr) throw UsageError(concat("process group backend 'nccl' cannot run here: ", *cuda.why_not));
+  char error[512] = {};
+  c10d::Backend* backend = cuda.api->make_nccl_backend(store.get(), rank, world_size, timeout.count(), error, sizeof error);
+  if (backend == nullptr) throw PeerError(concat("cannot make the NCCL process group: ", error));
+  return c10::intrusive_ptr<c10d::Backend>::reclaim(backend);
+}
+
+void add_backend(c10d::ProcessGroup& group, const Store& store, const std::string& backend, const std::string& address,
+                 std::chrono::milliseconds timeout) {
+  const int rank = group.getRank();
+  const int world_size = group.getSize();
+  if (backend == "gloo") {
+    group.setBackend(c10::DeviceType::CPU, Kind::GLOO, make_gloo_backend(store, rank, world_size, address, timeout));
+    group.setDefaultBackend(Kind::GLOO);
+  } else {
+    group.setBackend(c10::DeviceType::CUDA, Kind::NCCL, make_nccl_backend(store, rank, world_size, timeout));
+    group.setDefaultBackend(Kind::NCCL);
+  }
+}
+
+}  // namespace
+
+c10::intrusive_ptr<c10d::ProcessGroup> make_process_group(Store store, int rank, int world_size, const std::string& backend,
+                                                          const std::string& address, std::chrono::milliseconds timeout) {
+  if (backend != "gloo" && backend != "nccl") {
+    throw UsageError(concat("process group backend must be one of {gloo, nccl}, but is '", backend, "'"));
+  }
+  if (timeout.count() <= 0) throw UsageError(concat("process group timeout must be positive, but is ", timeout.count(), " ms"));
+  store = store->clone();  // the caller's keeps its own timeout
+  store->setTimeout(timeout);
+  RollCall roll_call(store, "join", rank, world_size);
+  try {
+    roll_call.answer("join");
+    auto group = c10::make_intrusive<c10d::ProcessGroup>(store, rank, world_size);
+    add_backend(*group, c10::make_intrusive<c10d::PrefixStore>("fabric/" + backend, store), backend, address, timeout);
+    group->setGroupName("default");
+    return group;
+  } catch (const std::exception&) {
+    rethrow_as_peer_error(concat("cannot join the process group '", backend, "' within ", timeout.count(), " ms: ", roll_call.report()));
+  }
+}
+
+}  // namespace fabric

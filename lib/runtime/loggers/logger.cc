@@ -1,0 +1,7 @@
+#include "fabric/logger.h"
+
+namespace fabric {
+
+Logger::~Logger() = default;
+
+}  // namespace fabric

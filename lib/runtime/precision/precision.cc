@@ -1,0 +1,8 @@
+#include "fabric/precision.h"
+
+namespace fabric {
+
+PrecisionScope::~PrecisionScope() = default;
+Precision::~Precision() = default;
+
+}  // namespace fabric

@@ -1,0 +1,8 @@
+#include "fabric/strategy.h"
+
+namespace fabric {
+
+StrategyModule::~StrategyModule() = default;
+Strategy::~Strategy() = default;
+
+}  // namespace fabric
