@@ -1,0 +1,70 @@
+#include "runtime/environments/agent_environment.h"
+
+#include <netdb.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "core/concat.h"
+#include "core/unique_fd.h"
+#include "fabric/error.h"
+#include "runtime/worker/agent_link.h"
+#include "runtime/worker/agent_store.h"
+
+namespace fabric {
+namespace {
+
+/// Returns the numeric address from which this host reaches `peer`, also numeric. Sends nothing: connecting a datagram
+/// socket only asks the routing table.
+std::string address_towards(const std::string& peer) {
+  addrinfo hints{};
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_DGRAM;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(peer.c_str(), "9", &hints, &found) != 0) {
+    throw InternalError(concat("the plan's main address must be numeric, but is '", peer, "'"));
+  }
+  const UniqueFd socket(::socket(found->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const bool connected = socket && ::connect(socket.get(), found->ai_addr, found->ai_addrlen) == 0;
+  const int reason = errno;
+  ::freeaddrinfo(found);
+  if (!connected) {
+    throw SystemError(concat("cannot find a route to the main address '", peer, "': ", std::generic_category().message(reason)));
+  }
+  sockaddr_storage own{};
+  socklen_t length = sizeof own;
+  std::array<char, NI_MAXHOST> text{};
+  if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&own), &length) != 0 ||
+      ::getnameinfo(reinterpret_cast<sockaddr*>(&own), length, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0) {
+    throw SystemError(concat("cannot read the own address towards '", peer, "'"));
+  }
+  return text.data();
+}
+
+}  // namespace
+
+AgentEnvironment::AgentEnvironment(std::shared_ptr<AgentLink> link)
+    : link_(std::move(link)), address_(plan().num_nodes == 1 ? "127.0.0.1" : address_towards(plan().main_address)) {}
+
+AgentEnvironment::~AgentEnvironment() = default;
+
+const GenerationPlan& AgentEnvironment::plan() const { return link_->assignment().plan; }
+int AgentEnvironment::global_rank() const { return link_->assignment().global_rank(); }
+int AgentEnvironment::local_rank() const { return link_->assignment().local_rank; }
+int AgentEnvironment::node_rank() const { return plan().node_rank; }
+int AgentEnvironment::world_size() const { return plan().world_size; }
+int AgentEnvironment::local_world_size() const { return plan().local_world_size; }
+int AgentEnvironment::num_nodes() const { return plan().num_nodes; }
+int AgentEnvironment::restart_count() const { return plan().restart_count; }
+std::string AgentEnvironment::run_directory() const { return plan().run_directory; }
+std::string AgentEnvironment::job_json() const { return plan().job_json; }
+std::string AgentEnvironment::job_directory() const { return plan().job_directory; }
+
+c10::intrusive_ptr<c10d::Store> AgentEnvironment::store() { return c10::make_intrusive<AgentStore>(link_); }
+void AgentEnvironment::report_ready() { link_->report_ready(); }
+void AgentEnvironment::report_step(int64_t step) { link_->report_step(step); }
+
+}  // namespace fabric

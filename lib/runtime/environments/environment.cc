@@ -1,0 +1,8 @@
+#include "fabric/environment.h"
+
+namespace fabric {
+
+// Here and not in the header, so that the class's type information is in one library only: programs cast across libraries.
+Environment::~Environment() = default;
+
+}  // namespace fabric
