@@ -1,0 +1,416 @@
+#include "rendezvous/coordinator.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "rendezvous/placement.h"
+
+namespace fabric::rendezvous {
+
+namespace {
+
+int64_t to_ms(Nanoseconds duration) { return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count(); }
+
+std::string text_of(const GenerationId& generation) { return concat(generation); }
+
+void keep_earliest(std::optional<TimePoint>& earliest, TimePoint candidate) {
+  if (!earliest || candidate < *earliest) earliest = candidate;
+}
+
+}  // namespace
+
+std::vector<Action> Coordinator::handle(const Event& event, TimePoint now) {
+  actions_.clear();
+  now_ = now;
+  if (state_.phase == Phase::kFinished) return {};
+  if (!state_.gathering_since) state_.gathering_since = now;
+  expire_leases();
+  std::visit([this](const auto& e) { on(e); }, event);
+  expire_patience();
+  advance();
+  return std::exchange(actions_, {});
+}
+
+std::optional<TimePoint> Coordinator::next_deadline() const {
+  std::optional<TimePoint> next;
+  if (state_.phase == Phase::kFinished) return next;
+  for (const auto& [id, agent] : state_.agents) keep_earliest(next, lease_end(agent));
+  if (state_.stopping) {
+    const auto& members = state_.generation->members;
+    const bool patient = std::any_of(members.begin(), members.end(), [this](const auto& member) {
+      const auto agent = state_.agents.find(member.first);
+      return !member.second.stopped && agent != state_.agents.end() && agent->second.connected;
+    });
+    if (patient) keep_earliest(next, state_.stopping->patience_ends);
+  }
+  if (state_.phase == Phase::kGathering && state_.gathering_since) {
+    keep_earliest(next, *state_.gathering_since + settings_.rendezvous_timeout);
+    if (state_.enough_since) keep_earliest(next, *state_.enough_since + settings_.last_call);
+  }
+  return next;
+}
+
+// ---- events -----------------------------------------------------------------------------------------------------------
+
+void Coordinator::on(const AgentJoined& event) {
+  const auto [at, is_new] = state_.agents.try_emplace(event.agent);
+  Agent& agent = at->second;
+  if (!is_new && agent.connected) return;
+  if (is_new) agent.join_order = ++state_.joins;
+  agent.node = event.node;
+  agent.connected = true;
+  agent.why_lost.clear();
+  agent.last_acknowledged = now_;
+  record("agent_joined", {{"agent", event.agent.value}, {"node", event.node.hostname}});
+  send(event.agent, Welcome{to_ms(settings_.heartbeat_interval), to_ms(settings_.lease)});
+  // Back while its ranks of the stopped generation may run: with its word the next one starts before its lease ends.
+  if (state_.stopping && is_part_of_current(event.agent) && !state_.generation->members.at(event.agent).stopped) {
+    send(event.agent, StopGeneration{state_.generation->id, 0, state_.stopping->reason});
+  }
+}
+
+void Coordinator::on(const AgentLost& event) {
+  const auto agent = state_.agents.find(event.agent);
+  if (agent != state_.agents.end() && agent->second.connected) lose(event.agent, event.reason);
+}
+
+void Coordinator::on(const MessageFrom& event) {
+  const auto agent = state_.agents.find(event.agent);
+  if (agent == state_.agents.end() || !agent->second.connected) {
+    ++state_.stale_messages;
+    return;
+  }
+  std::visit([&](const auto& message) { on_message(event.agent, message); }, event.message);
+}
+
+void Coordinator::on(const StopRequested& event) {
+  record("stop_requested", {{"reason", event.reason}, {"immediate", event.immediate ? 1 : 0}});
+  if (!state_.stop_requested) state_.stop_requested = event;
+  const Nanoseconds grace = event.immediate ? Nanoseconds(0) : settings_.grace;
+  if (state_.phase == Phase::kRunning || (state_.phase == Phase::kStopping && event.immediate)) {
+    stop_generation(event.reason, grace);
+  }
+}
+
+void Coordinator::on_message(const AgentId& agent, const Heartbeat& message) {
+  state_.agents.at(agent).last_acknowledged = now_;
+  send(agent, HeartbeatAck{message.sequence});
+}
+
+void Coordinator::on_message(const AgentId& agent, const RankProgress& message) {
+  if (membership(agent, message.generation) == nullptr || message.phase == RankPhase::kStep) return;
+  record(message.phase == RankPhase::kReady ? "rank_ready" : "rank_started",
+         {{"generation", text_of(message.generation)},
+          {"rank", message.global_rank},
+          {"node", state_.agents.at(agent).node.hostname},
+          {"pid", message.pid}});
+}
+
+void Coordinator::on_message(const AgentId& agent, const RankExited& message) {
+  const Membership* member = membership(agent, message.generation);
+  if (member == nullptr) return;
+  ExitReport report = message.report;
+  report.node_rank = member->node_rank;
+  auto& reports = state_.generation->reports;
+  const int local = report.global_rank - member->node_rank * settings_.ranks_per_node;
+  const bool known = std::any_of(reports.begin(), reports.end(), [&](const ExitReport& earlier) {
+    return earlier.global_rank == report.global_rank;
+  });
+  if (known || local < 0 || local >= settings_.ranks_per_node) {
+    ++state_.stale_messages;
+    return;
+  }
+  reports.push_back(report);
+  record("rank_exited", {{"generation", text_of(message.generation)},
+                         {"rank", report.global_rank},
+                         {"node", report.hostname},
+                         {"exit_code", report.exit_code},
+                         {"signal", report.signal},
+                         {"killed_by_us", report.killed_by_us ? 1 : 0},
+                         {"step", report.last_step},
+                         {"description", describe(report)}});
+  if (is_failure(report)) stop_generation(describe(report), Nanoseconds(0));
+}
+
+void Coordinator::on_message(const AgentId& agent, const GenerationStopped& message) {
+  Membership* member = membership(agent, message.generation);
+  if (member == nullptr || member->stopped) return;
+  member->stopped = true;
+  if (state_.phase == Phase::kRunning && !all_ranks_reported_well(*member)) {
+    stop_generation(concat("the ranks of agent ", agent, " are gone"), Nanoseconds(0));
+  }
+}
+
+void Coordinator::on_message(const AgentId& agent, const Goodbye& message) {
+  if (is_part_of_current(agent)) state_.generation->members.at(agent).stopped = true;
+  lose(agent, message.reason);
+}
+
+// ---- time -------------------------------------------------------------------------------------------------------------
+
+void Coordinator::expire_leases() {
+  std::vector<AgentId> silent;
+  for (const auto& [id, agent] : state_.agents) {
+    if (agent.connected && lease_end(agent) <= now_) silent.push_back(id);
+  }
+  for (const AgentId& id : silent) {
+    const std::string reason = concat("no heartbeat for ", to_ms(settings_.lease + settings_.margin), " ms");
+    act(DropAgent{id, reason});
+    lose(id, reason);
+  }
+}
+
+void Coordinator::expire_patience() {
+  if (!state_.stopping || now_ < state_.stopping->patience_ends) return;
+  for (const auto& [id, member] : state_.generation->members) {
+    const auto agent = state_.agents.find(id);
+    if (member.stopped || agent == state_.agents.end() || !agent->second.connected) continue;
+    const std::string reason = concat("did not confirm the end of generation ", state_.generation->id, " in time");
+    act(DropAgent{id, reason});
+    lose(id, reason);
+  }
+}
+
+void Coordinator::advance() {
+  const bool has_ranks = state_.phase == Phase::kRunning || state_.phase == Phase::kStopping;
+  if (has_ranks) {
+    const auto& members = state_.generation->members;
+    const bool over = std::none_of(members.begin(), members.end(),
+                                   [this](const auto& member) { return may_be_alive(member.first, member.second); });
+    if (over) conclude();
+  }
+  forget_departed();
+  if (state_.phase == Phase::kGathering) gather();
+}
+
+void Coordinator::gather() {
+  if (state_.stop_requested) {
+    const StopRequested& stop = *state_.stop_requested;
+    return finish(stop.exit_code, stop.reason, std::nullopt);
+  }
+  const int connected = num_connected();
+  if (connected < settings_.min_nodes) {
+    state_.enough_since.reset();
+  } else if (!state_.enough_since) {
+    state_.enough_since = now_;
+  }
+  if (connected >= settings_.max_nodes || is_last_call_over()) return start_generation();
+  if (now_ >= *state_.gathering_since + settings_.rendezvous_timeout) finish_gathering_late();
+}
+
+void Coordinator::finish_gathering_late() {
+  if (state_.enough_since) return start_generation();
+  const std::string reason = roll_call();
+  record("rendezvous_timeout", {{"reason", reason}});
+  finish(exit_code::kRendezvousTimeout, reason, std::nullopt);
+}
+
+void Coordinator::conclude() {
+  close_store();
+  record("generation_stopped", {{"generation", text_of(state_.generation->id)}});
+  const Verdict verdict = judge(*state_.generation, settings_.ranks_per_node);
+  state_.stopping.reset();
+  if (state_.stop_requested) return finish_stopped(verdict);
+  switch (verdict.kind) {
+    case Verdict::Kind::kCompleted: return finish(exit_code::kSuccess, "all ranks ended with 0", std::nullopt);
+    case Verdict::Kind::kRequeue:
+      return finish(exit_code::kRequeue, "all ranks stopped at an agreed step", std::nullopt);
+    case Verdict::Kind::kNodeLost: return gather_again();
+    case Verdict::Kind::kFailed: return restart_or_finish(verdict);
+  }
+}
+
+// ---- generations ------------------------------------------------------------------------------------------------------
+
+void Coordinator::start_generation() {
+  const std::map<AgentId, int> ranks = place_nodes(state_.agents, settings_.max_nodes);
+  const uint32_t counter = state_.generation ? state_.generation->id.counter + 1 : 1;
+  state_.generation = Generation{{settings_.term, counter}, {}, {}, true};
+  move(PhaseEvent::kGathered);
+  act(OpenStore{state_.generation->id});
+  const int num_nodes = static_cast<int>(ranks.size());
+  record("generation_started", {{"generation", text_of(state_.generation->id)},
+                                {"world_size", num_nodes * settings_.ranks_per_node},
+                                {"num_nodes", num_nodes},
+                                {"restart_count", state_.restart_count}});
+  for (const auto& [id, node_rank] : ranks) {
+    state_.agents.at(id).node_rank = node_rank;
+    state_.generation->members[id] = {.node_rank = node_rank};
+    send(id, StartGeneration{plan_for(node_rank, num_nodes)});
+  }
+}
+
+GenerationPlan Coordinator::plan_for(int node_rank, int num_nodes) const {
+  GenerationPlan plan = settings_.base;
+  plan.generation = state_.generation->id;
+  plan.num_nodes = num_nodes;
+  plan.node_rank = node_rank;
+  plan.local_world_size = settings_.ranks_per_node;
+  plan.world_size = num_nodes * settings_.ranks_per_node;
+  plan.first_global_rank = node_rank * settings_.ranks_per_node;
+  plan.restart_count = state_.restart_count;
+  return plan;
+}
+
+void Coordinator::stop_generation(const std::string& reason, Nanoseconds grace) {
+  if (state_.stopping && state_.stopping->grace <= grace) return;
+  move(PhaseEvent::kStopNeeded);
+  state_.stopping = Stopping{reason, grace, now_ + grace + settings_.stop_patience};
+  record("generation_stopping", {{"generation", text_of(state_.generation->id)},
+                                 {"reason", reason},
+                                 {"grace_ms", to_ms(grace)}});
+  // Ranks need the store to agree on where they stop; without grace nobody shall wait in it.
+  if (grace <= Nanoseconds(0)) close_store();
+  for (const auto& [id, member] : state_.generation->members) {
+    const auto agent = state_.agents.find(id);
+    if (member.stopped || agent == state_.agents.end() || !agent->second.connected) continue;
+    send(id, StopGeneration{state_.generation->id, to_ms(grace), reason});
+  }
+}
+
+void Coordinator::close_store() {
+  if (!std::exchange(state_.generation->store_open, false)) return;
+  act(CloseStore{state_.generation->id});
+}
+
+void Coordinator::lose(const AgentId& id, const std::string& reason) {
+  Agent& agent = state_.agents.at(id);
+  agent.connected = false;
+  agent.why_lost = reason;
+  record("agent_lost", {{"agent", id.value}, {"node", agent.node.hostname}, {"reason", reason}});
+  const bool has_ranks = state_.phase == Phase::kRunning || state_.phase == Phase::kStopping;
+  if (!has_ranks || !is_part_of_current(id)) return;
+  Membership& member = state_.generation->members.at(id);
+  member.lost = true;
+  if (!member.stopped || !all_ranks_reported_well(member)) {
+    stop_generation(concat("agent ", id, " on ", agent.node.hostname, " is lost: ", reason), Nanoseconds(0));
+  }
+}
+
+// Keeps only those lost agents whose ranks may be alive.
+void Coordinator::forget_departed() {
+  const bool has_ranks = state_.phase == Phase::kRunning || state_.phase == Phase::kStopping;
+  std::erase_if(state_.agents, [&](const auto& entry) {
+    const auto& [id, agent] = entry;
+    if (agent.connected) return false;
+    if (has_ranks && is_part_of_current(id) && may_be_alive(id, state_.generation->members.at(id))) return false;
+    state_.departures.push_back({id, agent.node.hostname, agent.last_acknowledged, agent.why_lost});
+    return true;
+  });
+  while (state_.departures.size() > State::kMaxDepartures) state_.departures.erase(state_.departures.begin());
+}
+
+void Coordinator::restart_or_finish(const Verdict& verdict) {
+  const ExitReport& cause = *verdict.first_cause;
+  const std::string what = describe(cause);
+  if (cause.shell_code() == exit_code::kBadJob) return finish(cause.shell_code(), what, cause);
+  if (state_.restart_count >= settings_.max_restarts) {
+    const std::string budget =
+        settings_.max_restarts == 0 ? "" : concat("; all ", settings_.max_restarts, " restarts are used up");
+    return finish(cause.shell_code(), what + budget, cause);
+  }
+  ++state_.restart_count;
+  record("restart", {{"reason", what}, {"restart_count", state_.restart_count}});
+  gather_again();
+}
+
+void Coordinator::gather_again() {
+  move(PhaseEvent::kMayRunAgain);
+  state_.gathering_since = now_;
+  state_.enough_since.reset();
+}
+
+void Coordinator::finish_stopped(const Verdict& verdict) {
+  const StopRequested& stop = *state_.stop_requested;
+  int code = stop.exit_code;
+  if (verdict.kind == Verdict::Kind::kCompleted) code = exit_code::kSuccess;
+  if (verdict.kind == Verdict::Kind::kRequeue) code = exit_code::kRequeue;
+  const bool failed = verdict.first_cause && is_failure(*verdict.first_cause);
+  finish(code, stop.reason, failed ? verdict.first_cause : std::nullopt);
+}
+
+void Coordinator::finish(int code, std::string reason, std::optional<ExitReport> first_cause) {
+  move(PhaseEvent::kGaveUp);
+  for (const auto& [id, agent] : state_.agents) {
+    if (agent.connected) send(id, Shutdown{code, reason});
+  }
+  record("job_finished", {{"exit_code", code}, {"reason", reason}, {"restart_count", state_.restart_count}});
+  JobOutcome outcome{code, std::move(reason), std::move(first_cause), {}, state_.restart_count, {settings_.term, 0}};
+  if (state_.generation) {
+    outcome.reports = state_.generation->reports;
+    outcome.generation = state_.generation->id;
+  }
+  act(JobFinished{std::move(outcome)});
+}
+
+// ---- queries ----------------------------------------------------------------------------------------------------------
+
+Membership* Coordinator::membership(const AgentId& agent, const GenerationId& generation) {
+  const bool has_ranks = state_.phase == Phase::kRunning || state_.phase == Phase::kStopping;
+  if (has_ranks && state_.generation->id == generation && is_part_of_current(agent)) {
+    return &state_.generation->members.at(agent);
+  }
+  ++state_.stale_messages;
+  return nullptr;
+}
+
+bool Coordinator::is_part_of_current(const AgentId& agent) const {
+  return state_.generation && state_.generation->members.contains(agent);
+}
+
+bool Coordinator::may_be_alive(const AgentId& id, const Membership& member) const {
+  if (member.stopped) return false;
+  const auto agent = state_.agents.find(id);
+  return agent != state_.agents.end() && (agent->second.connected || lease_end(agent->second) > now_);
+}
+
+bool Coordinator::all_ranks_reported_well(const Membership& member) const {
+  const auto well = std::count_if(
+      state_.generation->reports.begin(), state_.generation->reports.end(), [&](const ExitReport& report) {
+        return report.node_rank == member.node_rank && !report.killed_by_us && !is_failure(report);
+      });
+  return well == settings_.ranks_per_node;
+}
+
+TimePoint Coordinator::lease_end(const Agent& agent) const {
+  return agent.last_acknowledged + settings_.lease + settings_.margin;
+}
+
+int Coordinator::num_connected() const {
+  return static_cast<int>(std::count_if(state_.agents.begin(), state_.agents.end(),
+                                        [](const auto& agent) { return agent.second.connected; }));
+}
+
+// Only the first generation waits for latecomers: later ones have lost time enough.
+bool Coordinator::is_last_call_over() const {
+  if (!state_.enough_since) return false;
+  return state_.generation.has_value() || now_ >= *state_.enough_since + settings_.last_call;
+}
+
+std::string Coordinator::roll_call() const {
+  std::string text = concat("needs ", settings_.min_nodes, " nodes, but only ", num_connected(), " came within ",
+                            to_ms(settings_.rendezvous_timeout), " ms; present:");
+  const auto heard = [this](TimePoint at) { return concat("last heard ", to_ms(now_ - at), " ms ago"); };
+  for (const auto& [id, agent] : state_.agents) {
+    if (!agent.connected) continue;
+    text += concat(" ", id, " (", agent.node.hostname, ", ", heard(agent.last_acknowledged), ")");
+  }
+  if (num_connected() == 0) text += " nobody";
+  text += concat("; missing: ", settings_.min_nodes - num_connected());
+  for (const Departure& gone : state_.departures) {
+    text += concat("; left: ", gone.agent, " (", gone.hostname, ", ", heard(gone.last_acknowledged), ", ", gone.reason, ")");
+  }
+  return text + "; see that each node starts its agent and reaches this one, or raise the rendezvous timeout";
+}
+
+// ---- actions ----------------------------------------------------------------------------------------------------------
+
+void Coordinator::move(PhaseEvent event) { state_.phase = next_phase(state_.phase, event).value(); }
+
+void Coordinator::send(const AgentId& agent, CoordinatorMessage message) {
+  act(SendTo{agent, std::move(message)});
+}
+
+void Coordinator::record(std::string event, Fields fields) { act(Record{std::move(event), std::move(fields)}); }
+
+}  // namespace fabric::rendezvous

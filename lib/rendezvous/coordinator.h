@@ -1,0 +1,89 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "rendezvous/events.h"
+#include "rendezvous/settings.h"
+#include "rendezvous/state.h"
+#include "rendezvous/verdict.h"
+
+namespace fabric::rendezvous {
+
+/// Decides who runs what and when: a pure function (state, event) -> (state, actions). It reads no clock and does no
+/// I/O; whoever hosts it performs the actions in order, and calls handle(Tick{}) at next_deadline(). One thread.
+///
+/// At any time the ranks of at most one generation are alive: the next one starts only when each agent of the last
+/// one has confirmed that its ranks are gone, or lease + margin have passed since that agent was last acknowledged.
+class Coordinator {
+ public:
+  /// `settings` must be valid.
+  explicit Coordinator(Settings settings) : settings_(std::move(settings)) {}
+
+  /// Takes one event that happened at `now`, which never goes back. The first one starts the rendezvous timeout.
+  std::vector<Action> handle(const Event& event, TimePoint now);
+  /// Returns when handle(Tick{}) is due, nullopt if nothing is waited for.
+  std::optional<TimePoint> next_deadline() const;
+  const State& state() const { return state_; }
+  const Settings& settings() const { return settings_; }
+
+ private:
+  void on(const Tick&) {}
+  void on(const AgentJoined& event);
+  void on(const AgentLost& event);
+  void on(const MessageFrom& event);
+  void on(const StopRequested& event);
+
+  void on_message(const AgentId& agent, const Heartbeat& message);
+  void on_message(const AgentId& agent, const RankProgress& message);
+  void on_message(const AgentId& agent, const RankExited& message);
+  void on_message(const AgentId& agent, const GenerationStopped& message);
+  void on_message(const AgentId& agent, const Goodbye& message);
+  void on_message(const AgentId&, const Join&) {}
+  void on_message(const AgentId&, const LogLines&) {}
+
+  // What passes with time, and what follows from the state; called around each event.
+  void expire_leases();
+  void expire_patience();
+  void advance();
+  void gather();
+  void conclude();
+  void finish_gathering_late();
+
+  void start_generation();
+  GenerationPlan plan_for(int node_rank, int num_nodes) const;
+  void stop_generation(const std::string& reason, Nanoseconds grace);
+  void close_store();
+  void lose(const AgentId& agent, const std::string& reason);
+  void forget_departed();
+  void restart_or_finish(const Verdict& verdict);
+  void gather_again();
+  void finish_stopped(const Verdict& verdict);
+  void finish(int code, std::string reason, std::optional<ExitReport> first_cause);
+
+  Membership* membership(const AgentId& agent, const GenerationId& generation);
+  bool is_part_of_current(const AgentId& agent) const;
+  bool may_be_alive(const AgentId& agent, const Membership& member) const;
+  bool all_ranks_reported_well(const Membership& member) const;
+  TimePoint lease_end(const Agent& agent) const;
+  int num_connected() const;
+  bool is_last_call_over() const;
+  std::string roll_call() const;
+
+  void move(PhaseEvent event);
+  void send(const AgentId& agent, CoordinatorMessage message);
+  void record(std::string event, Fields fields);
+  template <class T>
+  void act(T action) {
+    actions_.push_back(std::move(action));
+  }
+
+  Settings settings_;
+  State state_;
+  TimePoint now_;
+  std::vector<Action> actions_;
+};
+
+}  // namespace fabric::rendezvous

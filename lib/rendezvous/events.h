@@ -1,0 +1,92 @@
+#pragma once
+
+#include <csignal>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/agent_messages.h"
+#include "core/exit_codes.h"
+#include "core/exit_report.h"
+#include "core/ids.h"
+#include "core/node_report.h"
+
+namespace fabric::rendezvous {
+
+// ---- what happens to the coordinator ----------------------------------------------------------------------------------
+
+/// An agent came, or came back under its name after its connection was lost. One connection per name at a time.
+struct AgentJoined {
+  AgentId agent;
+  NodeReport node;
+};
+/// The connection of an agent ended. Its ranks may run on until its lease ends.
+struct AgentLost {
+  AgentId agent;
+  std::string reason;
+};
+struct MessageFrom {
+  AgentId agent;
+  AgentMessage message;
+};
+/// Time has passed. Due at Coordinator::next_deadline(), harmless at any time; the first one starts the rendezvous.
+struct Tick {};
+/// Somebody wants the job to end.
+struct StopRequested {
+  std::string reason;
+  /// What the job ends with unless its ranks ended well or asked to be requeued.
+  int exit_code = exit_code::kSignalBase + SIGINT;
+  /// Without the grace period. A second, immediate request cuts the grace period of the first short.
+  bool immediate = false;
+};
+using Event = std::variant<Tick, AgentJoined, AgentLost, MessageFrom, StopRequested>;
+
+// ---- what the coordinator wants done ----------------------------------------------------------------------------------
+
+/// Value of one field of a recorded event.
+using FieldValue = std::variant<int64_t, std::string>;
+/// Fields of a recorded event, in the order in which they are written.
+using Fields = std::vector<std::pair<std::string, FieldValue>>;
+
+/// How the job ended.
+struct JobOutcome {
+  int exit_code = 0;
+  std::string reason;                     ///< one line for people
+  std::optional<ExitReport> first_cause;  ///< the rank whose end started the last failure; nullopt if none failed
+  std::vector<ExitReport> reports;        ///< of the last generation, in the order in which they came
+  int restart_count = 0;
+  GenerationId generation;                ///< the last one; counter 0 if none was started
+};
+
+struct SendTo {
+  AgentId agent;
+  CoordinatorMessage message;
+};
+/// Close the connection of an agent. No AgentLost must follow.
+struct DropAgent {
+  AgentId agent;
+  std::string reason;
+};
+/// Open the store of a generation; comes before its StartGeneration.
+struct OpenStore {
+  GenerationId generation;
+};
+/// Answer all who wait in the store of a generation with kAborted and refuse every later call.
+struct CloseStore {
+  GenerationId generation;
+};
+/// The job is over; nothing but records and ignored events can follow.
+struct JobFinished {
+  JobOutcome outcome;
+};
+/// Write a line to events.jsonl.
+struct Record {
+  std::string event;
+  Fields fields;
+};
+using Action = std::variant<SendTo, DropAgent, OpenStore, CloseStore, JobFinished, Record>;
+
+}  // namespace fabric::rendezvous

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/clock.h"
+#include "core/generation_plan.h"
+#include "core/status.h"
+
+namespace fabric::rendezvous {
+
+/// What the coordinator of one job is told before it starts.
+struct Settings {
+  /// Fewest nodes a generation runs on. At least 1.
+  int min_nodes = 1;
+  /// Most nodes a generation runs on; agents beyond it wait as spares. At least min_nodes.
+  int max_nodes = 1;
+  /// Ranks on each node. At least 1.
+  int ranks_per_node = 1;
+  /// How often in the whole job a failed rank may start a new generation. At least 0.
+  int max_restarts = 0;
+  /// How long to wait for min_nodes agents, at the start and after a loss. Must be positive.
+  Nanoseconds rendezvous_timeout = std::chrono::seconds(60);
+  /// Once min_nodes came, how long the first generation waits for more, up to max_nodes. Not negative.
+  Nanoseconds last_call = std::chrono::milliseconds(500);
+  /// Pause between two heartbeats of one agent. At least 1 ms.
+  Nanoseconds heartbeat_interval = std::chrono::milliseconds(200);
+  /// How long an agent may run ranks after the send time of its last acknowledged heartbeat. At least three intervals,
+  /// so that one late beat never costs a node.
+  Nanoseconds lease = std::chrono::milliseconds(1'200);
+  /// How much longer than the lease the coordinator waits: covers the agent's timer and the end of killed ranks.
+  Nanoseconds margin = std::chrono::milliseconds(300);
+  /// Between SIGTERM and SIGKILL when the job is asked to stop. Not negative.
+  Nanoseconds grace = std::chrono::seconds(30);
+  /// How long after the grace period a node may take to confirm that its ranks are gone, before it is given up.
+  Nanoseconds stop_patience = std::chrono::seconds(5);
+  /// GenerationId::term of this coordinator. At least 1.
+  uint32_t term = 1;
+  /// What all plans have in common: program, job, env, directories. Ranks, sizes and the generation are filled in.
+  GenerationPlan base{};
+};
+
+/// Returns kInvalidArgument with the rule that `settings` breaks.
+Status validate(const Settings& settings);
+
+}  // namespace fabric::rendezvous

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/exit_report.h"
+#include "core/ids.h"
+#include "core/node_report.h"
+#include "rendezvous/events.h"
+#include "rendezvous/phase.h"
+
+namespace fabric::rendezvous {
+
+/// An agent that the coordinator knows.
+struct Agent {
+  NodeReport node;
+  uint64_t join_order = 0;
+  bool connected = true;
+  TimePoint last_acknowledged;    ///< when its last heartbeat (or its join) was answered; its lease ends after that
+  std::optional<int> node_rank;   ///< in the last generation that it was a member of
+  std::string why_lost;           ///< empty while connected
+};
+
+/// One agent's part in a generation.
+struct Membership {
+  int node_rank = 0;
+  bool stopped = false;  ///< it confirmed that its ranks are gone
+  bool lost = false;     ///< its connection ended during the generation
+};
+
+/// One membership of the job. Kept until the next one starts.
+struct Generation {
+  GenerationId id;
+  std::map<AgentId, Membership> members;
+  std::vector<ExitReport> reports;  ///< in the order in which they came
+  bool store_open = false;
+};
+
+/// An agent that left, for the roll call.
+struct Departure {
+  AgentId agent;
+  std::string hostname;
+  TimePoint last_acknowledged;
+  std::string reason;
+};
+
+/// How a generation is being stopped.
+struct Stopping {
+  std::string reason;
+  Nanoseconds grace{0};
+  TimePoint patience_ends;  ///< an agent that has not confirmed by then is dropped
+};
+
+/// All that the coordinator knows.
+struct State {
+  Phase phase = Phase::kGathering;
+  std::map<AgentId, Agent> agents;  ///< connected, or lost while its ranks may be alive
+  std::vector<Departure> departures;  ///< the newest, at most kMaxDepartures
+  uint64_t joins = 0;
+  std::optional<Generation> generation;  ///< the running one, or the last
+  int restart_count = 0;
+  std::optional<TimePoint> gathering_since;
+  std::optional<TimePoint> enough_since;  ///< since when at least min_nodes agents have been there
+  std::optional<Stopping> stopping;
+  std::optional<StopRequested> stop_requested;
+  uint64_t stale_messages = 0;  ///< messages of older generations or unknown agents, ignored
+
+  static constexpr size_t kMaxDepartures = 256;
+};
+
+}  // namespace fabric::rendezvous

@@ -1,0 +1,161 @@
+#include "rendezvous/coordinator.h"
+#include "rendezvous/coordinator_fixture.h"
+
+namespace fabric::rendezvous {
+namespace {
+
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class CoordinatorStopTest : public CoordinatorFixture {
+ protected:
+  void start_one() {
+    make({.grace = 10s, .stop_patience = 5s});
+    join("a");
+  }
+};
+
+TEST_F(CoordinatorStopTest, GivesRanksTheirGraceAndKeepsTheStoreOpenForThem) {
+  start_one();
+
+  at(StopRequested{"interrupted", 130, false});
+
+  EXPECT_EQ(sent<StopGeneration>("a")[0].grace_ms, 10'000);
+  EXPECT_THAT(all<CloseStore>(), IsEmpty());
+  EXPECT_EQ(outcome(), std::nullopt);
+}
+
+TEST_F(CoordinatorStopTest, EndsWithTheCodeOfTheRequestWhenRanksWereKilled) {
+  start_one();
+  at(StopRequested{"interrupted", 143, false});
+
+  exit_of("a", killed(0));
+  stopped("a");
+
+  ASSERT_TRUE(outcome());
+  EXPECT_EQ(outcome()->exit_code, 143);
+  EXPECT_EQ(outcome()->reason, "interrupted");
+  EXPECT_EQ(outcome()->first_cause, std::nullopt);
+}
+
+TEST_F(CoordinatorStopTest, EndsWithRequeueWhenRanksSavedTheirState) {
+  start_one();
+  at(StopRequested{"preempted", 130, false});
+
+  exit_of("a", exited(0, exit_code::kRequeue));
+  stopped("a");
+
+  EXPECT_EQ(outcome()->exit_code, exit_code::kRequeue);
+}
+
+TEST_F(CoordinatorStopTest, EndsWithZeroWhenTheJobWasDoneAnyway) {
+  start_one();
+  at(StopRequested{"interrupted", 130, false});
+
+  exit_of("a", exited(0, 0));
+  stopped("a");
+
+  EXPECT_EQ(outcome()->exit_code, 0);
+}
+
+TEST_F(CoordinatorStopTest, ASecondImmediateRequestCutsTheGraceShort) {
+  start_one();
+  at(StopRequested{"interrupted", 130, false});
+  at(StopRequested{"interrupted again", 131, true});
+
+  ASSERT_THAT(sent<StopGeneration>("a"), SizeIs(2));
+  EXPECT_EQ(sent<StopGeneration>("a")[1].grace_ms, 0);
+  exit_of("a", killed(0));
+  stopped("a");
+
+  EXPECT_EQ(outcome()->exit_code, 130);
+}
+
+TEST_F(CoordinatorStopTest, FinishesAtOnceWhileNothingRuns) {
+  make({.min_nodes = 2, .max_nodes = 2});
+  join("a");
+
+  at(StopRequested{"interrupted", 130, false});
+
+  ASSERT_TRUE(outcome());
+  EXPECT_EQ(outcome()->exit_code, 130);
+  EXPECT_THAT(sent<Shutdown>("a"), SizeIs(1));
+}
+
+TEST_F(CoordinatorStopTest, AFailureDuringTheGraceStopsTheRestAtOnce) {
+  make({.ranks_per_node = 2, .grace = 10s});
+  join("a");
+  at(StopRequested{"interrupted", 130, false});
+  clear();
+
+  exit_of("a", exited(0, 1));
+
+  ASSERT_THAT(sent<StopGeneration>("a"), SizeIs(1));
+  EXPECT_EQ(sent<StopGeneration>("a")[0].grace_ms, 0);
+  exit_of("a", killed(1));
+  stopped("a");
+  EXPECT_EQ(outcome()->exit_code, 130);
+  EXPECT_EQ(outcome()->first_cause->global_rank, 0);
+}
+
+TEST_F(CoordinatorStopTest, GivesUpANodeThatNeverConfirms) {
+  start_one();
+  at(StopRequested{"interrupted", 130, true});
+  for (int beats = 0; beats < 24; ++beats) {
+    tick_after(200ms);
+    beat();
+  }
+  EXPECT_THAT(all<DropAgent>(), IsEmpty());
+
+  tick_after(200ms);
+  ASSERT_THAT(all<DropAgent>(), SizeIs(1));
+  EXPECT_EQ(outcome(), std::nullopt);
+  tick_after(1'300ms);
+
+  ASSERT_TRUE(outcome());
+  EXPECT_EQ(outcome()->exit_code, 130);
+}
+
+TEST_F(CoordinatorStopTest, AskedToStopWhileRestartingItDoesNotRestart) {
+  make({.max_restarts = 3});
+  join("a");
+  exit_of("a", exited(0, 1));
+  at(StopRequested{"interrupted", 130, false});
+
+  stopped("a");
+
+  ASSERT_TRUE(outcome());
+  EXPECT_EQ(outcome()->exit_code, 130);
+  EXPECT_EQ(outcome()->first_cause->exit_code, 1);
+}
+
+TEST_F(CoordinatorStopTest, AnAgentThatComesBackConfirmsBeforeItsLeaseEnds) {
+  make({.min_nodes = 2, .max_nodes = 2});
+  join("a");
+  join("b");
+  lose("a");
+  stopped("b");
+  clear();
+
+  join("a");
+  ASSERT_THAT(sent<StopGeneration>("a"), SizeIs(1));
+  stopped("a");
+
+  EXPECT_EQ(sent<StartGeneration>("a")[0].plan.node_rank, 0);
+  EXPECT_EQ(sent<StartGeneration>("b")[0].plan.node_rank, 1);
+}
+
+TEST_F(CoordinatorStopTest, NothingHappensAfterTheEnd) {
+  start_one();
+  at(StopRequested{"interrupted", 130, true});
+  stopped("a");
+  clear();
+
+  say("a", Goodbye{"as told"});
+  join("late");
+
+  EXPECT_THAT(actions_, IsEmpty());
+}
+
+}  // namespace
+}  // namespace fabric::rendezvous
