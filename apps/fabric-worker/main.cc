@@ -1,0 +1,96 @@
+// fabric-worker: the process of one rank. This file knows no LibTorch: it finds libfabric_runtime.so and calls into it, so
+// that --version, --help and --probe take a millisecond and need nothing of it.
+
+#include <dlfcn.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include "core/concat.h"
+#include "core/exit_codes.h"
+#include "core/version.h"
+#include "probe.h"
+
+namespace {
+
+constexpr const char* kHelp =
+    "Usage: fabric-worker [--help | --version | --probe]\n"
+    "\n"
+    "Runs one rank. fabric-agent starts it, with FABRIC_AGENT_FD and FABRIC_CRASH_FD in its environment;\n"
+    "by hand only these are of use:\n"
+    "\n"
+    "  --probe    print this machine's accelerators as one JSON object\n"
+    "  --version  print the version\n"
+    "  --help     print this\n";
+
+using WorkerMain = int (*)(int agent_fd, int crash_fd);
+
+/// Takes a descriptor's number out of the environment, so that what the program starts does not see it.
+std::optional<int> take_fd(const char* name) {
+  const char* const text = std::getenv(name);
+  if (text == nullptr) return std::nullopt;
+  int fd = -1;
+  const char* const end = text + std::strlen(text);
+  const auto [stopped, error] = std::from_chars(text, end, fd);
+  const bool is_number = error == std::errc() && stopped == end && fd > 2;
+  ::unsetenv(name);
+  return is_number ? std::optional(fd) : std::nullopt;
+}
+
+WorkerMain load_runtime() {
+  std::error_code ignored;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", ignored);
+  const std::string path = (self.parent_path().parent_path() / "lib" / "libfabric_runtime.so").string();
+  // Global: the program's shared object and LibTorch's plug-ins resolve their names here. Lazy: of LibTorch's functions a
+  // program calls few.
+  void* const runtime = ::dlopen(path.c_str(), RTLD_LAZY | RTLD_GLOBAL);
+  if (runtime != nullptr) return reinterpret_cast<WorkerMain>(::dlsym(runtime, "fabric_worker_main"));
+  std::fprintf(stderr, "fabric-worker: the runtime must be loadable from '%s', but is not: %s\n", path.c_str(), ::dlerror());
+  return nullptr;
+}
+
+int run_rank() {
+  const std::optional<int> agent_fd = take_fd("FABRIC_AGENT_FD");
+  const std::optional<int> crash_fd = take_fd("FABRIC_CRASH_FD");
+  if (!agent_fd || !crash_fd) {
+    std::fputs("fabric-worker: is started by fabric-agent, with FABRIC_AGENT_FD and FABRIC_CRASH_FD, but one is missing; "
+               "start jobs with fabric-run\n", stderr);
+    return fabric::exit_code::kUsage;
+  }
+  const WorkerMain worker_main = load_runtime();
+  return worker_main != nullptr ? worker_main(*agent_fd, *crash_fd) : fabric::exit_code::kFailure;
+}
+
+int print(const std::string& text) {
+  return std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0 ? fabric::exit_code::kSuccess : fabric::exit_code::kFailure;
+}
+
+int run(int argc, char** argv) {
+  if (argc == 1) return run_rank();
+  const std::string_view option = argv[1];
+  if (argc == 2 && option == "--help") return print(kHelp);
+  if (argc == 2 && option == "--version") return print(fabric::concat("fabric-worker ", fabric::kVersion, "\n"));
+  if (argc == 2 && option == "--probe") return print(fabric::worker::probe_accelerators() + "\n");
+  std::fprintf(stderr, "fabric-worker: must be called with one of --help, --version, --probe, but got '%s'\n", argv[1]);
+  return fabric::exit_code::kUsage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int code = run(argc, argv);
+  std::cout.flush();
+  std::fflush(nullptr);
+  // Not exit(): static destructors of LibTorch and of the program would run while their threads still do (autograd, Gloo,
+  // OpenMP), and a rank that did its work would crash or hang in the end. The memory goes back at once, too.
+  ::_exit(code);
+}

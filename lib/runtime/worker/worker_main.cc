@@ -1,0 +1,112 @@
+#include "runtime/worker/worker_main.h"
+
+#include <ATen/Parallel.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "core/concat.h"
+#include "core/exit_codes.h"
+#include "core/unique_fd.h"
+#include "fabric/program.h"
+#include "runtime/environments/agent_environment.h"
+#include "runtime/worker/agent_link.h"
+#include "runtime/worker/crash_handler.h"
+#include "runtime/worker/exception_report.h"
+#include "runtime/worker/program_loader.h"
+
+namespace fabric {
+namespace {
+
+constexpr std::chrono::seconds kAssignmentTimeout(60);
+
+// std::terminate() passes nothing to its handler, so the link that it reports over is global. Not owned.
+std::atomic<AgentLink*> g_link_of_terminate{nullptr};
+
+void flush_output() {
+  std::cout.flush();
+  std::cerr.flush();
+  std::fflush(nullptr);
+}
+
+/// Tells the agent, and the log in one line: the backtrace stands in the exit report.
+void report(AgentLink& link, frames::WorkerFailure failure) {
+  const std::string line = failure.exception_type.empty()
+                               ? failure.message
+                               : concat("uncaught ", failure.exception_type, ": ", failure.message);
+  flush_output();
+  std::fprintf(stderr, "fabric-worker: %s\n", line.c_str());
+  link.report_failure(std::move(failure));
+}
+
+/// An exception that nobody can catch any more (another thread's, or one that left a noexcept function): says what it was, then
+/// ends by SIGABRT as std::terminate() does, so that there is a core.
+[[noreturn]] void on_terminate() {
+  AgentLink* const link = g_link_of_terminate.exchange(nullptr);
+  const std::exception_ptr error = std::current_exception();
+  if (link != nullptr && error != nullptr) report(*link, describe_exception(error));
+  std::abort();
+}
+
+int threads_of(const GenerationPlan& plan) {
+  int threads = plan.threads_per_rank;
+  if (const auto chosen = plan.env.find("OMP_NUM_THREADS"); chosen != plan.env.end()) {
+    // A list ("4,2") is for nested regions; the first number counts here. Other text is the user's to mend: OpenMP says so.
+    std::from_chars(chosen->second.data(), chosen->second.data() + chosen->second.size(), threads);
+  }
+  return std::max(threads, 1);
+}
+
+int run_rank(const std::shared_ptr<AgentLink>& link) {
+  try {
+    const GenerationPlan& plan = link->assignment().plan;
+    at::set_num_threads(threads_of(plan));  // OpenMP's and MKL's number too
+    const Result<const ProgramTable*> program = load_program(plan.program);
+    if (!program.ok()) {
+      report(*link, {{}, program.error().message(), {}});
+      return exit_code::kBadJob;
+    }
+    AgentEnvironment environment(link);
+    return run_program(**program, environment);
+  } catch (...) {
+    report(*link, describe_exception(std::current_exception()));
+    return exit_code::kFailure;
+  }
+}
+
+int run_worker(UniqueFd agent) {
+  std::shared_ptr<AgentLink> link;
+  try {
+    link = AgentLink::connect(std::move(agent), kAssignmentTimeout);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "fabric-worker: %s\n", error.what());
+    return exit_code::kFailure;
+  }
+  g_link_of_terminate = link.get();
+  std::set_terminate(on_terminate);
+  const int code = run_rank(link);
+  g_link_of_terminate = nullptr;
+  flush_output();
+  return code;
+}
+
+}  // namespace
+}  // namespace fabric
+
+int fabric_worker_main(int agent_fd, int crash_fd) {
+  // Inherited, so not yet close-on-exec: what the program starts must not hold them.
+  ::fcntl(agent_fd, F_SETFD, FD_CLOEXEC);
+  ::fcntl(crash_fd, F_SETFD, FD_CLOEXEC);
+  fabric::install_crash_handler(crash_fd);
+  return fabric::run_worker(fabric::UniqueFd(agent_fd));
+}
