@@ -1,0 +1,237 @@
+#include "runtime/api/optimizer_layout.h"
+
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/scalar_tensor.h>
+#include <c10/util/Type.h>
+#include <torch/optim/adagrad.h>
+#include <torch/optim/adam.h>
+#include <torch/optim/adamw.h>
+#include <torch/optim/rmsprop.h>
+#include <torch/optim/sgd.h>
+
+#include "core/concat.h"
+
+namespace fabric {
+namespace {
+
+namespace optim = torch::optim;
+
+/// Writes the number of steps as Python does; exact up to 2^24.
+Value save_step(int64_t step) { return at::scalar_tensor(step, at::kFloat); }
+
+int64_t load_step(const Value& state) {
+  const Value& step = state.at("step");
+  return step.is_tensor() ? step.to_tensor().to(at::kLong).item<int64_t>() : static_cast<int64_t>(step.to_double());
+}
+
+void save_tensor(Dict& dict, const char* key, const at::Tensor& tensor) {
+  if (tensor.defined()) dict.emplace_back(key, tensor.detach());
+}
+
+/// Returns a copy with device, dtype and strides of `parameter`; undefined where the state has none.
+at::Tensor load_optional(const Value& state, const char* key, const at::Tensor& parameter) {
+  const Value* const found = state.find(key);
+  if (found == nullptr || found->is_none()) return {};
+  if (found->to_tensor().sizes() != parameter.sizes()) {
+    throw UsageError(concat("the optimizer state '", key, "' must have the parameter's shape ", parameter.sizes(), ", but has ",
+                            found->to_tensor().sizes(), "; load it into an optimizer over the same parameters"));
+  }
+  return at::empty_like(parameter.detach()).copy_(found->to_tensor());
+}
+
+at::Tensor load_tensor(const Value& state, const char* key, const at::Tensor& parameter) {
+  state.at(key);  // throws with the names there are
+  return load_optional(state, key, parameter);
+}
+
+/// Adds what Python's groups hold beside: ways of computing that have no meaning here, at Python's defaults.
+void add_python_options(Dict& group, std::initializer_list<const char*> flags) {
+  for (const char* flag : flags) {
+    const std::string_view name = flag;
+    group.emplace_back(flag, name == "foreach" || name == "fused" ? Value() : Value(false));
+  }
+}
+
+void refuse_maximize(const Value& group) {
+  const Value* const maximize = group.find("maximize");
+  if (maximize != nullptr && !maximize->is_none() && maximize->to_bool()) {
+    throw UsageError("an optimizer's 'maximize' must be false in C++, but the checkpoint has true; negate the loss instead");
+  }
+}
+
+Dict save_sgd_options(const optim::OptimizerOptions& base) {
+  const auto& options = static_cast<const optim::SGDOptions&>(base);
+  Dict group{{"lr", options.lr()},
+             {"momentum", options.momentum()},
+             {"dampening", options.dampening()},
+             {"weight_decay", options.weight_decay()},
+             {"nesterov", options.nesterov()}};
+  add_python_options(group, {"maximize", "foreach", "differentiable", "fused"});
+  return group;
+}
+
+void load_sgd_options(optim::OptimizerOptions& base, const Value& group) {
+  refuse_maximize(group);
+  static_cast<optim::SGDOptions&>(base)
+      .lr(group.at("lr").to_double())
+      .momentum(group.at("momentum").to_double())
+      .dampening(group.at("dampening").to_double())
+      .weight_decay(group.at("weight_decay").to_double())
+      .nesterov(group.at("nesterov").to_bool());
+}
+
+Dict save_sgd_state(const optim::OptimizerParamState& base) {
+  Dict state;
+  save_tensor(state, "momentum_buffer", static_cast<const optim::SGDParamState&>(base).momentum_buffer());
+  return state;
+}
+
+std::unique_ptr<optim::OptimizerParamState> load_sgd_state(const Value& value, const at::Tensor& parameter) {
+  auto state = std::make_unique<optim::SGDParamState>();
+  state->momentum_buffer(load_optional(value, "momentum_buffer", parameter));
+  return state;
+}
+
+template <class Options>
+Dict save_adam_options(const optim::OptimizerOptions& base) {
+  const auto& options = static_cast<const Options&>(base);
+  Dict group{{"lr", options.lr()},
+             {"betas", List{std::get<0>(options.betas()), std::get<1>(options.betas())}},
+             {"eps", options.eps()},
+             {"weight_decay", options.weight_decay()},
+             {"amsgrad", options.amsgrad()}};
+  add_python_options(group, {"maximize", "foreach", "capturable", "differentiable", "fused"});
+  group.emplace_back("decoupled_weight_decay", std::is_same_v<Options, optim::AdamWOptions>);
+  return group;
+}
+
+template <class Options>
+void load_adam_options(optim::OptimizerOptions& base, const Value& group) {
+  refuse_maximize(group);
+  const List& betas = group.at("betas").to_list();
+  if (betas.size() != 2) throw UsageError(concat("an optimizer's 'betas' must be two numbers, but are ", betas.size()));
+  static_cast<Options&>(base)
+      .lr(group.at("lr").to_double())
+      .betas({betas[0].to_double(), betas[1].to_double()})
+      .eps(group.at("eps").to_double())
+      .weight_decay(group.at("weight_decay").to_double())
+      .amsgrad(group.at("amsgrad").to_bool());
+}
+
+template <class State>
+Dict save_adam_state(const optim::OptimizerParamState& base) {
+  const auto& state = static_cast<const State&>(base);
+  Dict dict{{"step", save_step(state.step())}};
+  save_tensor(dict, "exp_avg", state.exp_avg());
+  save_tensor(dict, "exp_avg_sq", state.exp_avg_sq());
+  save_tensor(dict, "max_exp_avg_sq", state.max_exp_avg_sq());
+  return dict;
+}
+
+template <class State>
+std::unique_ptr<optim::OptimizerParamState> load_adam_state(const Value& value, const at::Tensor& parameter) {
+  auto state = std::make_unique<State>();
+  state->step(load_step(value));
+  state->exp_avg(load_tensor(value, "exp_avg", parameter));
+  state->exp_avg_sq(load_tensor(value, "exp_avg_sq", parameter));
+  state->max_exp_avg_sq(load_optional(value, "max_exp_avg_sq", parameter));
+  return state;
+}
+
+Dict save_rmsprop_options(const optim::OptimizerOptions& base) {
+  const auto& options = static_cast<const optim::RMSpropOptions&>(base);
+  Dict group{{"lr", options.lr()},   {"momentum", options.momentum()}, {"alpha", options.alpha()},
+             {"eps", options.eps()}, {"centered", options.centered()}, {"weight_decay", options.weight_decay()}};
+  add_python_options(group, {"capturable", "foreach", "maximize", "differentiable"});
+  return group;
+}
+
+void load_rmsprop_options(optim::OptimizerOptions& base, const Value& group) {
+  refuse_maximize(group);
+  static_cast<optim::RMSpropOptions&>(base)
+      .lr(group.at("lr").to_double())
+      .momentum(group.at("momentum").to_double())
+      .alpha(group.at("alpha").to_double())
+      .eps(group.at("eps").to_double())
+      .centered(group.at("centered").to_bool())
+      .weight_decay(group.at("weight_decay").to_double());
+}
+
+Dict save_rmsprop_state(const optim::OptimizerParamState& base) {
+  const auto& state = static_cast<const optim::RMSpropParamState&>(base);
+  Dict dict{{"step", save_step(state.step())}};
+  save_tensor(dict, "square_avg", state.square_avg());
+  save_tensor(dict, "momentum_buffer", state.momentum_buffer());
+  save_tensor(dict, "grad_avg", state.grad_avg());
+  return dict;
+}
+
+std::unique_ptr<optim::OptimizerParamState> load_rmsprop_state(const Value& value, const at::Tensor& parameter) {
+  auto state = std::make_unique<optim::RMSpropParamState>();
+  state->step(load_step(value));
+  state->square_avg(load_tensor(value, "square_avg", parameter));
+  state->momentum_buffer(load_optional(value, "momentum_buffer", parameter));
+  state->grad_avg(load_optional(value, "grad_avg", parameter));
+  return state;
+}
+
+Dict save_adagrad_options(const optim::OptimizerOptions& base) {
+  const auto& options = static_cast<const optim::AdagradOptions&>(base);
+  Dict group{{"lr", options.lr()},
+             {"lr_decay", options.lr_decay()},
+             {"eps", options.eps()},
+             {"weight_decay", options.weight_decay()},
+             {"initial_accumulator_value", options.initial_accumulator_value()}};
+  add_python_options(group, {"foreach", "maximize", "differentiable", "fused"});
+  return group;
+}
+
+void load_adagrad_options(optim::OptimizerOptions& base, const Value& group) {
+  refuse_maximize(group);
+  static_cast<optim::AdagradOptions&>(base)
+      .lr(group.at("lr").to_double())
+      .lr_decay(group.at("lr_decay").to_double())
+      .eps(group.at("eps").to_double())
+      .weight_decay(group.at("weight_decay").to_double())
+      .initial_accumulator_value(group.at("initial_accumulator_value").to_double());
+}
+
+Dict save_adagrad_state(const optim::OptimizerParamState& base) {
+  const auto& state = static_cast<const optim::AdagradParamState&>(base);
+  Dict dict{{"step", save_step(state.step())}};
+  save_tensor(dict, "sum", state.sum());
+  return dict;
+}
+
+std::unique_ptr<optim::OptimizerParamState> load_adagrad_state(const Value& value, const at::Tensor& parameter) {
+  auto state = std::make_unique<optim::AdagradParamState>();
+  state->step(load_step(value));
+  state->sum(load_tensor(value, "sum", parameter));
+  return state;
+}
+
+}  // namespace
+
+OptimizerLayout optimizer_layout(const optim::Optimizer& optimizer) {
+  if (dynamic_cast<const optim::SGD*>(&optimizer) != nullptr) {
+    return {save_sgd_options, load_sgd_options, save_sgd_state, load_sgd_state};
+  }
+  if (dynamic_cast<const optim::Adam*>(&optimizer) != nullptr) {
+    return {save_adam_options<optim::AdamOptions>, load_adam_options<optim::AdamOptions>,
+            save_adam_state<optim::AdamParamState>, load_adam_state<optim::AdamParamState>};
+  }
+  if (dynamic_cast<const optim::AdamW*>(&optimizer) != nullptr) {
+    return {save_adam_options<optim::AdamWOptions>, load_adam_options<optim::AdamWOptions>,
+            save_adam_state<optim::AdamWParamState>, load_adam_state<optim::AdamWParamState>};
+  }
+  if (dynamic_cast<const optim::RMSprop*>(&optimizer) != nullptr) {
+    return {save_rmsprop_options, load_rmsprop_options, save_rmsprop_state, load_rmsprop_state};
+  }
+  if (dynamic_cast<const optim::Adagrad*>(&optimizer) != nullptr) {
+    return {save_adagrad_options, load_adagrad_options, save_adagrad_state, load_adagrad_state};
+  }
+  throw UsageError(concat("an optimizer's state can be saved if it is SGD, Adam, AdamW, RMSprop or Adagrad, but this one is ",
+                          c10::demangle(typeid(optimizer).name()), "; leave it out of the state"));
+}
+
+}  // namespace fabric

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <torch/optim/optimizer.h>
+
+#include <memory>
+
+#include "fabric/value.h"
+
+namespace fabric {
+
+/// How one class of optimizers is written as Python writes it: the names and order of options and of a parameter's state.
+struct OptimizerLayout {
+  /// Returns the options of a parameter group, without "params".
+  Dict (*save_options)(const torch::optim::OptimizerOptions& options);
+  /// Sets in `options` what `group` says. Throws UsageError for what C++ cannot do.
+  void (*load_options)(torch::optim::OptimizerOptions& options, const Value& group);
+  Dict (*save_state)(const torch::optim::OptimizerParamState& state);
+  /// Returns the state of `parameter`. Throws UsageError if it does not fit.
+  std::unique_ptr<torch::optim::OptimizerParamState> (*load_state)(const Value& state, const at::Tensor& parameter);
+};
+
+/// Returns the layout of the optimizer's class: SGD, Adam, AdamW, RMSprop, Adagrad. Throws UsageError for others.
+OptimizerLayout optimizer_layout(const torch::optim::Optimizer& optimizer);
+
+}  // namespace fabric

@@ -1,0 +1,97 @@
+#include "runtime/api/optimizer_state.h"
+
+#include <torch/optim/optimizer.h>
+
+#include <string>
+#include <vector>
+
+#include "core/concat.h"
+#include "runtime/api/optimizer_layout.h"
+
+namespace fabric {
+namespace {
+
+namespace optim = torch::optim;
+using States = std::vector<std::pair<void*, std::unique_ptr<optim::OptimizerParamState>>>;
+
+/// Returns the state of `group`'s parameters, which are counted from `first`, as "state" has it.
+void save_states(optim::Optimizer& optimizer, const OptimizerLayout& layout, const optim::OptimizerParamGroup& group, size_t first,
+                 Dict& states) {
+  for (size_t i = 0; i < group.params().size(); ++i) {
+    const auto found = optimizer.state().find(group.params()[i].unsafeGetTensorImpl());
+    if (found != optimizer.state().end()) states.emplace_back(std::to_string(first + i), layout.save_state(*found->second));
+  }
+}
+
+Dict save_group(const OptimizerLayout& layout, const optim::OptimizerParamGroup& group, size_t first) {
+  Dict dict = layout.save_options(group.options());
+  List numbers;
+  for (size_t i = 0; i < group.params().size(); ++i) numbers.emplace_back(static_cast<int64_t>(first + i));
+  dict.emplace_back("params", std::move(numbers));
+  return dict;
+}
+
+/// Throws unless the checkpoint's groups are as many and as large as the optimizer's.
+void check_groups(const optim::Optimizer& optimizer, const List& groups) {
+  if (groups.size() != optimizer.param_groups().size()) {
+    throw UsageError(concat("the optimizer state must have the optimizer's ", optimizer.param_groups().size(),
+                            " parameter groups, but has ", groups.size()));
+  }
+  for (size_t i = 0; i < groups.size(); ++i) {
+    const size_t here = optimizer.param_groups()[i].params().size();
+    const size_t there = groups[i].at("params").to_list().size();
+    if (here != there) {
+      throw UsageError(concat("parameter group ", i, " of the optimizer state must have ", here, " parameters, but has ", there,
+                              "; load it into an optimizer over the same parameters"));
+    }
+  }
+}
+
+/// Returns how the checkpoint names a parameter: Python numbers them, but any name would do.
+std::string key_of(const Value& parameter) {
+  return parameter.is_string() ? parameter.to_string() : std::to_string(parameter.to_int());
+}
+
+void load_states(const OptimizerLayout& layout, const optim::OptimizerParamGroup& group, const List& keys, const Value& saved,
+                 States& states) {
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const at::Tensor& parameter = group.params()[i];
+    if (const Value* const found = saved.find(key_of(keys[i]))) {
+      states.emplace_back(parameter.unsafeGetTensorImpl(), layout.load_state(*found, parameter));
+    }
+  }
+}
+
+}  // namespace
+
+Value optimizer_state_dict(optim::Optimizer& optimizer) {
+  const OptimizerLayout layout = optimizer_layout(optimizer);
+  Dict states;
+  List groups;
+  size_t first = 0;
+  for (const optim::OptimizerParamGroup& group : optimizer.param_groups()) {
+    save_states(optimizer, layout, group, first, states);
+    groups.emplace_back(save_group(layout, group, first));
+    first += group.params().size();
+  }
+  return Dict{{"state", std::move(states)}, {"param_groups", std::move(groups)}};
+}
+
+void load_optimizer_state(optim::Optimizer& optimizer, const Value& value) {
+  const OptimizerLayout layout = optimizer_layout(optimizer);
+  const List& groups = value.at("param_groups").to_list();
+  check_groups(optimizer, groups);
+  States states;
+  std::vector<std::unique_ptr<optim::OptimizerOptions>> options;
+  for (size_t i = 0; i < groups.size(); ++i) {
+    const optim::OptimizerParamGroup& group = optimizer.param_groups()[i];
+    load_states(layout, group, groups[i].at("params").to_list(), value.at("state"), states);
+    options.push_back(group.options().clone());
+    layout.load_options(*options.back(), groups[i]);
+  }
+  for (size_t i = 0; i < options.size(); ++i) optimizer.param_groups()[i].set_options(std::move(options[i]));
+  optimizer.state().clear();
+  for (auto& [parameter, state] : states) optimizer.state()[parameter] = std::move(state);
+}
+
+}  // namespace fabric
