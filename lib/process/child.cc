@@ -1,5 +1,6 @@
 #include "process/child.h"
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
 
@@ -11,6 +12,11 @@
 #include "process/spawn.h"
 
 namespace fabric::process {
+namespace {
+
+constexpr Nanoseconds kKillTimeout = std::chrono::seconds(2);
+
+}  // namespace
 
 Result<std::unique_ptr<Child>> Child::spawn(const ChildOptions& options) {
   FABRIC_ASSIGN_OR_RETURN(SpawnedProcess spawned, spawn_process(options));
@@ -28,7 +34,19 @@ Result<std::unique_ptr<Child>> Child::spawn(const ChildOptions& options) {
 
 Child::~Child() {
   if (loop_ != nullptr) loop_->unwatch(pidfd_.get());
-  if (!reaped_) reap();
+  if (reaped_) return;
+  signal_group(SIGKILL);
+  if (wait_for_exit(kKillTimeout)) reap();
+}
+
+bool Child::wait_for_exit(Nanoseconds bound) const {
+  pollfd poll_fd{pidfd_.get(), POLLIN, 0};
+  const auto bound_ms = std::chrono::duration_cast<std::chrono::milliseconds>(bound).count();
+  int ready = 0;
+  do {
+    ready = ::poll(&poll_fd, 1, static_cast<int>(bound_ms));
+  } while (ready < 0 && errno == EINTR);
+  return ready > 0;
 }
 
 Status Child::watch(EventLoop& loop, ExitCallback callback) {

@@ -61,7 +61,8 @@ class Child {
   static Result<std::unique_ptr<Child>> spawn(const ChildOptions& options);
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
-  /// Kills the group and reaps the child if that has not happened.
+  /// Kills the group and reaps the child if that has not happened. Waits for 2 seconds at most: a child that hangs in
+  /// the kernel is left to whoever reaps orphans.
   ~Child();
 
   /// Calls `callback` on the loop, once, when the child has ended; what is left of its group is killed and the child is
@@ -79,6 +80,7 @@ class Child {
  private:
   Child(int pid, UniqueFd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
   ChildExit reap();
+  bool wait_for_exit(Nanoseconds bound) const;
 
   int pid_;
   UniqueFd pidfd_;

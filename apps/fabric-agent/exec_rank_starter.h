@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+
+#include "rank_starter.h"
+
+namespace fabric::agent {
+
+/// Starts each rank by executing the worker program.
+class ExecRankStarter final : public RankStarter {
+ public:
+  /// `worker` is the path of fabric-worker.
+  explicit ExecRankStarter(std::string worker) : worker_(std::move(worker)) {}
+  void start(const RankLaunch& launch, std::function<void(Result<StartedRank>)> done) override;
+
+ private:
+  Result<StartedRank> start_now(const RankLaunch& launch) const;
+
+  std::string worker_;
+};
+
+}  // namespace fabric::agent

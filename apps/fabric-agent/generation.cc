@@ -1,0 +1,80 @@
+#include "generation.h"
+
+#include "process/reaper.h"
+
+namespace fabric::agent {
+namespace {
+
+constexpr Nanoseconds kRoundInterval = std::chrono::milliseconds(2);
+constexpr Nanoseconds kRoundsAtMost = std::chrono::seconds(2);
+
+}  // namespace
+
+Generation::Generation(const RankContext& context, GenerationPlan plan, GenerationPort port)
+    : context_(context), plan_(std::move(plan)), port_(std::move(port)) {
+  for (int local_rank = 0; local_rank < plan_.local_world_size; ++local_rank) {
+    ranks_.push_back(std::make_unique<RankProcess>(context_, Assignment{plan_, local_rank}, *this));
+  }
+  ranks_left_ = ranks_.size();
+}
+
+Generation::~Generation() { context_.loop.cancel(timer_); }
+
+void Generation::start(const Environment& inherited) {
+  const RankLaunch launch{to_entries(rank_environment(inherited, plan_)), plan_.workdir};
+  for (const auto& rank : ranks_) rank->start(launch);
+  if (ranks_.empty()) timer_ = context_.loop.call_after(Nanoseconds(0), [this] { end_descendants(); });
+}
+
+void Generation::stop(Nanoseconds grace, const std::string& reason) {
+  if (ranks_left_ == 0) return;
+  stop_reason_ = reason;
+  context_.loop.cancel(timer_);
+  if (grace <= Nanoseconds(0)) return kill_ranks();
+  for (const auto& rank : ranks_) {
+    if (!rank->is_gone()) rank->terminate();
+  }
+  timer_ = context_.loop.call_after(grace, [this] { kill_ranks(); });
+}
+
+void Generation::reply(int local_rank, const frames::StoreReply& reply) {
+  ranks_[static_cast<size_t>(local_rank)]->reply(reply);
+}
+
+std::vector<int> Generation::pids() const {
+  std::vector<int> pids;
+  for (const auto& rank : ranks_) {
+    if (rank->pid() != 0) pids.push_back(rank->pid());
+  }
+  return pids;
+}
+
+// Its end is dealt with by a timer, since the rank that calls this must not be destroyed yet.
+void Generation::on_exited(const ExitReport& report) {
+  port_.send(RankExited{plan_.generation, report});
+  if (--ranks_left_ > 0) return;
+  context_.loop.cancel(timer_);
+  give_up_at_ = context_.loop.clock().now() + kRoundsAtMost;
+  timer_ = context_.loop.call_after(Nanoseconds(0), [this] { end_descendants(); });
+}
+
+void Generation::kill_ranks() {
+  for (const auto& rank : ranks_) {
+    if (!rank->is_gone()) rank->kill(stop_reason_);
+  }
+}
+
+void Generation::end_descendants() {
+  const bool none_left = process::kill_children_except(port_.other_children()) == 0;
+  if (!none_left && context_.loop.clock().now() < give_up_at_) {
+    timer_ = context_.loop.call_after(kRoundInterval, [this] { end_descendants(); });
+    return;
+  }
+  if (!none_left) {
+    context_.log.error("processes that ranks left cannot be killed", {{"generation", plan_.generation}});
+  }
+  const auto stopped = std::move(port_.stopped);
+  stopped();  // may destroy this
+}
+
+}  // namespace fabric::agent

@@ -1,0 +1,100 @@
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "core/exit_codes.h"
+#include "core/ids.h"
+#include "core/status.h"
+#include "core/version.h"
+#include "link_process.h"
+#include "process/signals.h"
+#include "supervisor_process.h"
+
+namespace fabric::agent {
+namespace {
+
+struct CommandLine {
+  AgentOptions options;
+  int coordinator_fd = -1;
+};
+
+// Programs of one installation lie beside each other.
+std::string worker_beside_agent() {
+  std::error_code error;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  return (self.parent_path() / "fabric-worker").string();
+}
+
+void describe_options(CLI::App& app, CommandLine& line) {
+  static const std::map<std::string, LogLevel> kLevels = {{"debug", LogLevel::kDebug},
+                                                          {"info", LogLevel::kInfo},
+                                                          {"warning", LogLevel::kWarning},
+                                                          {"error", LogLevel::kError}};
+  app.set_version_flag("--version", std::string("fabric-agent ") + kVersion);
+  app.add_option("--coordinator-fd", line.coordinator_fd, "Inherited descriptor of a socket that leads to the coordinator")
+      ->required()
+      ->check(CLI::Range(3, 1 << 20));
+  app.add_option("--agent-id", line.options.id, "Name of this agent, unique within the job")->required()->check(
+      [](const std::string& id) {
+        return is_valid_name(id) ? "" : "must have 1 to 64 characters of [A-Za-z0-9._-], the first neither '.' nor '-'";
+      });
+  app.add_option("--worker", line.options.worker, "Path of fabric-worker; by default the one beside this program");
+  app.add_option("--log-level", line.options.log_level, "Least level of the agent's own log lines")
+      ->transform(CLI::CheckedTransformer(kLevels));
+}
+
+Status check_descriptor(int fd) {
+  if (::fcntl(fd, F_SETFD, FD_CLOEXEC) == 0) return ok_status();
+  return errno_status(errno, concat("use descriptor ", fd, " of --coordinator-fd"));
+}
+
+// The supervisor is forked before gRPC starts its threads, so that it has none and holds nothing of it.
+Status run(const CommandLine& line, int& exit_code) {
+  FABRIC_RETURN_IF_ERROR(check_descriptor(line.coordinator_fd));
+  UniqueFd coordinator(line.coordinator_fd);
+  FABRIC_RETURN_IF_ERROR(process::block_signals({std::begin(kAgentSignals), std::end(kAgentSignals)}));
+  int ends[2] = {-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return errno_status(errno, "create a socket pair");
+  UniqueFd links_end(ends[0]);
+  UniqueFd supervisors_end(ends[1]);
+  const pid_t link = ::getpid();
+  const pid_t supervisor = ::fork();
+  if (supervisor < 0) return errno_status(errno, "fork the supervisor");
+  if (supervisor == 0) {
+    coordinator.reset();
+    links_end.reset();
+    exit_code = run_supervisor(line.options, std::move(supervisors_end), link);
+    return ok_status();
+  }
+  supervisors_end.reset();
+  exit_code = run_link(line.options, std::move(coordinator), std::move(links_end), supervisor);
+  return ok_status();
+}
+
+}  // namespace
+}  // namespace fabric::agent
+
+int main(int argc, char** argv) {
+  using namespace fabric;
+  CLI::App app("Runs the ranks of one node for fabric-run, which starts it.", "fabric-agent");
+  agent::CommandLine line;
+  agent::describe_options(app, line);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? exit_code::kSuccess : exit_code::kUsage;
+  }
+  if (line.options.worker.empty()) line.options.worker = agent::worker_beside_agent();
+  line.options.environment = agent::read_environment(environ);
+
+  int exit_code = exit_code::kFailure;
+  const Status status = agent::run(line, exit_code);
+  if (!status.ok()) std::fprintf(stderr, "fabric-agent: %s\n", status.message().c_str());
+  return exit_code;
+}

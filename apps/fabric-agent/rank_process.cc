@@ -1,0 +1,239 @@
+#include "rank_process.h"
+
+#include <csignal>
+
+#include "core/exit_codes.h"
+#include "crash_trace.h"
+#include "frames/codec.h"
+
+namespace fabric::agent {
+
+RankProcess::RankProcess(const RankContext& context, const Assignment& assignment, RankObserver& observer)
+    : context_(context), assignment_(assignment), observer_(observer) {
+  report_.global_rank = assignment.global_rank();
+  report_.local_rank = assignment.local_rank;
+  report_.node_rank = assignment.plan.node_rank;
+  report_.hostname = context.hostname;
+  report_.log_path = concat(assignment.plan.run_directory, "/logs/gen-", assignment.plan.generation, "/rank-",
+                            report_.global_rank, ".log");
+}
+
+RankProcess::~RankProcess() {
+  context_.loop.cancel(deadline_);
+  context_.loop.cancel(step_timer_);
+}
+
+void RankProcess::start(const RankLaunch& launch) {
+  Result<UniqueFd> log_file = process::open_log(report_.log_path);
+  if (!log_file.ok()) return on_started(log_file.status());
+  log_file_ = std::move(*log_file);
+  context_.starter.start(launch, [this](Result<StartedRank> started) { on_started(std::move(started)); });
+}
+
+void RankProcess::terminate() {
+  terminated_ = true;
+  if (process_ != nullptr) process_->signal_group(SIGTERM);
+}
+
+void RankProcess::kill(const std::string& reason) {
+  killed_ = true;
+  kill_reason_ = reason;
+  if (process_ != nullptr) process_->signal_group(SIGKILL);
+}
+
+void RankProcess::reply(const frames::StoreReply& reply) {
+  if (channel_ != nullptr) channel_->send(frames::encode(frames::SupervisorMessage(reply)));
+}
+
+// Returns whether the event may happen now; a rank whose frames come out of order is ended.
+bool RankProcess::advance(RankEvent event) {
+  const std::optional<RankState> next = next_state(state_, event);
+  if (!next.has_value()) {
+    fail("a worker must say hello once, then ready once, but its frames came in another order; "
+         "agent and worker may be of different versions");
+    return false;
+  }
+  state_ = *next;
+  return true;
+}
+
+void RankProcess::on_started(Result<StartedRank> started) {
+  Status status = started.ok() ? adopt(std::move(*started)) : started.status();
+  if (status.ok()) {
+    advance(RankEvent::kSpawned);
+    report_progress(RankPhase::kStarted);
+    if (killed_) kill(kill_reason_);
+    else if (terminated_) terminate();
+    return;
+  }
+  context_.log.error("cannot start a rank", {{"rank", report_.global_rank}, {"reason", status.message()}});
+  channel_.reset();
+  pumps_ = {};
+  process_.reset();
+  log_file_.reset();
+  report_.exit_code = exit_code::kFailure;
+  report_.message = status.message();
+  report_.time_ns = context_.loop.clock().now().since_boot.count();
+  advance(RankEvent::kSpawnFailed);
+  observer_.on_exited(report_);
+}
+
+Status RankProcess::adopt(StartedRank started) {
+  process_ = std::move(started.process);
+  crash_file_ = std::move(started.crash_file);
+  report_.pid = process_->pid();
+  FABRIC_ASSIGN_OR_RETURN(
+      channel_, FrameChannel::create(context_.loop, std::move(started.socket),
+                                     {.frame = [this](std::string_view payload) { on_frame(payload); },
+                                      .closed = [this](const Status& status) { on_socket_closed(status); }}));
+  FABRIC_RETURN_IF_ERROR(start_pump(kStdout, std::move(started.stdout_pipe)));
+  FABRIC_RETURN_IF_ERROR(start_pump(kStderr, std::move(started.stderr_pipe)));
+  set_deadline(context_.limits.hello, "the worker must say hello, but was silent for too long");
+  return process_->watch(context_.loop, [this](process::ChildExit exit) { on_exit(exit); });
+}
+
+Status RankProcess::start_pump(Stream stream, UniqueFd pipe) {
+  process::OutputSink sink;
+  sink.log_fd = log_file_.get();
+  sink.lines = [this, stream](std::span<const std::string_view> lines) { on_lines(stream, lines); };
+  sink.closed = [this, stream] { on_pump_closed(stream); };
+  sink.log_failed = [this](const Status& status) {
+    context_.log.error("a rank's log is incomplete", {{"path", report_.log_path}, {"reason", status.message()}});
+  };
+  FABRIC_ASSIGN_OR_RETURN(pumps_[stream],
+                          process::OutputPump::create(context_.loop, std::move(pipe), std::move(sink)));
+  return ok_status();
+}
+
+void RankProcess::on_frame(std::string_view payload) {
+  Result<frames::WorkerMessage> message = frames::decode<frames::WorkerMessage>(payload);
+  if (!message.ok()) return fail(concat("the worker sent what the agent cannot read: ", message.status().message()));
+  std::visit([this](auto& alternative) { on_message(alternative); }, *message);
+}
+
+void RankProcess::on_message(const frames::WorkerHello& hello) {
+  if (hello.protocol_version != frames::kProtocolVersion) {
+    return fail(concat("worker and agent must speak one protocol, but the worker's is ", hello.protocol_version,
+                       " and the agent's is ", frames::kProtocolVersion, "; install both from one build"));
+  }
+  if (!advance(RankEvent::kHello)) return;
+  context_.loop.cancel(deadline_);
+  channel_->send(frames::encode(frames::SupervisorMessage(assignment_)));
+}
+
+void RankProcess::on_message(const frames::WorkerReady&) {
+  if (advance(RankEvent::kReady)) report_progress(RankPhase::kReady);
+}
+
+void RankProcess::on_message(const frames::WorkerStep& step) {
+  report_.last_step = step.step;
+  if (step_timer_ == process::TimerId{}) report_step();
+}
+
+void RankProcess::on_message(frames::WorkerFailure& failure) {
+  if (!killed_ && !terminated_) spoke_ = true;
+  report_.exception_type = std::move(failure.exception_type);
+  report_.message = std::move(failure.message);
+  report_.backtrace = std::move(failure.backtrace);
+}
+
+void RankProcess::on_message(frames::StoreCall& call) {
+  observer_.on_store_call(assignment_.local_rank, std::move(call));
+}
+
+void RankProcess::on_socket_closed(const Status& status) {
+  if (!status.ok()) return fail(concat("the connection of the worker to its agent broke: ", status.message()));
+  set_deadline(context_.limits.exit_after_close,
+               "a worker must end soon after it has closed its connection to the agent, but it goes on");
+}
+
+void RankProcess::on_lines(Stream stream, std::span<const std::string_view> lines) {
+  tail_.add(lines);
+  if (!observer_.has_room_for_log_lines()) {
+    dropped_lines_[stream] += lines.size();
+    return;
+  }
+  LogLines message;
+  message.generation = assignment_.plan.generation;
+  message.global_rank = report_.global_rank;
+  message.is_stderr = stream == kStderr;
+  message.lines.assign(lines.begin(), lines.end());
+  message.dropped = std::exchange(dropped_lines_[stream], 0);
+  observer_.on_log_lines(std::move(message));
+}
+
+void RankProcess::on_exit(process::ChildExit exit) {
+  channel_->drain();  // what it said last may not have been read yet
+  channel_->close();
+  context_.loop.cancel(deadline_);
+  context_.loop.cancel(step_timer_);
+  advance(RankEvent::kExited);
+  const TimePoint now = context_.loop.clock().now();
+  report_.exit_code = exit.exit_code;
+  report_.signal = exit.signal;
+  report_.core_dumped = exit.core_dumped;
+  report_.time_ns = now.since_boot.count();
+  for (const auto& pump : pumps_) {
+    if (pump != nullptr) pump->finish_by(now + context_.limits.drain);
+  }
+  if (pumps_[kStdout] == nullptr && pumps_[kStderr] == nullptr) report_exit();
+}
+
+void RankProcess::on_pump_closed(Stream stream) {
+  pumps_[stream].reset();
+  if (state_ == RankState::kDraining && pumps_[kStdout] == nullptr && pumps_[kStderr] == nullptr) report_exit();
+}
+
+void RankProcess::fail(std::string fault) {
+  if (!fault_.empty() || process_ == nullptr) return;
+  context_.log.error("ending a rank", {{"rank", report_.global_rank}, {"reason", fault}});
+  fault_ = std::move(fault);
+  process_->signal_group(SIGKILL);
+  channel_->close();
+}
+
+void RankProcess::set_deadline(Nanoseconds delay, std::string fault) {
+  context_.loop.cancel(deadline_);
+  deadline_ = context_.loop.call_after(delay, [this, fault = std::move(fault)] { fail(fault); });
+}
+
+void RankProcess::report_progress(RankPhase phase) {
+  RankProgress progress;
+  progress.generation = assignment_.plan.generation;
+  progress.global_rank = report_.global_rank;
+  progress.phase = phase;
+  progress.pid = report_.pid;
+  progress.step = report_.last_step;
+  progress.time_ns = context_.loop.clock().now().since_boot.count();
+  observer_.on_progress(progress);
+}
+
+// Reports the last step now, and then no other before the interval is over.
+void RankProcess::report_step() {
+  step_timer_ = {};
+  if (report_.last_step == reported_step_) return;
+  reported_step_ = report_.last_step;
+  report_progress(RankPhase::kStep);
+  step_timer_ = context_.loop.call_after(context_.limits.step_interval, [this] { report_step(); });
+}
+
+void RankProcess::report_exit() {
+  log_file_.reset();
+  if (std::string trace = read_crash_trace(crash_file_.get()); !trace.empty()) report_.backtrace = std::move(trace);
+  crash_file_.reset();
+  report_.last_log_lines = tail_.lines();
+  report_.killed_by_us = was_killed_by_us();
+  if (!fault_.empty()) report_.message = fault_;
+  else if (report_.killed_by_us && report_.message.empty()) report_.message = kill_reason_;
+  advance(RankEvent::kDrained);
+  observer_.on_exited(report_);
+}
+
+// A rank that crashed or failed by itself before our signal reached it is a cause of its own.
+bool RankProcess::was_killed_by_us() const {
+  if (!fault_.empty() || spoke_) return false;
+  if (killed_ && report_.signal == SIGKILL) return true;
+  return terminated_ && (report_.signal == 0 ? report_.exit_code != 0 : report_.signal == SIGTERM);
+}
+
+}  // namespace fabric::agent
