@@ -1,0 +1,74 @@
+#include "node_probe.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+
+namespace fabric::agent {
+namespace {
+
+class NodeProbeTest : public ::testing::Test {
+ protected:
+  NodeProbeTest() {
+    char name[] = "/tmp/node_probe_test.XXXXXX";
+    root_ = ::mkdtemp(name);
+    files_.proc = root_ + "/proc";
+    files_.sys = root_ + "/sys";
+  }
+  ~NodeProbeTest() override { std::filesystem::remove_all(root_); }
+
+  void write(const std::string& path, const std::string& text) {
+    std::filesystem::create_directories(std::filesystem::path(root_ + path).parent_path());
+    std::ofstream(root_ + path) << text;
+  }
+
+  std::string root_;
+  NodeFiles files_;
+};
+
+TEST_F(NodeProbeTest, CountsListsOfTheKernel) {
+  EXPECT_EQ(count_in_list("0"), 1);
+  EXPECT_EQ(count_in_list("0-3,8"), 5);
+  EXPECT_EQ(count_in_list(""), 0);
+  EXPECT_EQ(count_in_list("x"), 0);
+}
+
+TEST_F(NodeProbeTest, TakesTheLowestLimitOfAllGroupsAbove) {
+  write("/proc/self/cgroup", "0::/job/step/task\n");
+  write("/sys/fs/cgroup/job/memory.max", "4000\n");
+  write("/sys/fs/cgroup/job/step/memory.max", "3000\n");
+  write("/sys/fs/cgroup/job/step/task/memory.max", "max\n");
+
+  EXPECT_EQ(cgroup_memory_limit(files_), 3000u);
+}
+
+TEST_F(NodeProbeTest, KnowsTheFirstVersionOfControlGroups) {
+  write("/proc/self/cgroup", "9:cpu,cpuacct:/x\n7:memory:/job\n");
+  write("/sys/fs/cgroup/memory/job/memory.limit_in_bytes", "5000\n");
+
+  EXPECT_EQ(cgroup_memory_limit(files_), 5000u);
+}
+
+TEST_F(NodeProbeTest, FindsNoLimitWhereThereIsNone) {
+  EXPECT_EQ(cgroup_memory_limit(files_), std::numeric_limits<uint64_t>::max());
+}
+
+TEST_F(NodeProbeTest, ReportsTheNode) {
+  write("/sys/devices/system/node/has_memory", "0-1\n");
+  write("/proc/self/cgroup", "0::/\n");
+  write("/sys/fs/cgroup/memory.max", "1048576\n");
+
+  const NodeReport node = read_node(files_);
+
+  EXPECT_EQ(node.num_numa_nodes, 2);
+  EXPECT_EQ(node.memory_bytes, 1048576u);
+  EXPECT_FALSE(node.affinity.empty());
+  EXPECT_TRUE(std::is_sorted(node.affinity.begin(), node.affinity.end()));
+}
+
+}  // namespace
+}  // namespace fabric::agent

@@ -1,0 +1,136 @@
+// Stands for fabric-worker in tests of the agent: does what PROGRAM_MODE says, or PROGRAM_MODE_<local rank>.
+
+#include <poll.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "frames/codec.h"
+#include "frames/frame_buffer.h"
+#include "frames/messages.h"
+
+namespace {
+
+using namespace fabric;
+
+constexpr int kAgentFd = 3;
+constexpr int kCrashFd = 4;
+
+void write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0) ::_exit(90);
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+}
+
+void say(const frames::WorkerMessage& message) { write_all(kAgentFd, frames::frame_of(frames::encode(message))); }
+
+frames::SupervisorMessage hear() {
+  static frames::FrameBuffer buffer;
+  for (;;) {
+    const auto payload = buffer.next();
+    if (!payload.ok()) ::_exit(91);
+    if (payload->has_value()) return std::move(*frames::decode<frames::SupervisorMessage>(**payload));
+    std::array<char, 4096> bytes;
+    const ssize_t got = ::read(kAgentFd, bytes.data(), bytes.size());
+    if (got <= 0) ::_exit(92);
+    buffer.feed({bytes.data(), static_cast<size_t>(got)});
+  }
+}
+
+std::string mode_of(const char* name, const std::string& otherwise) {
+  const char* const value = std::getenv(name);
+  return value != nullptr ? value : otherwise;
+}
+
+[[noreturn]] void wait_forever() {
+  for (;;) ::pause();
+}
+
+[[noreturn]] void leave_grandchild() {
+  if (::fork() == 0) {
+    ::setsid();
+    ::signal(SIGTERM, SIG_IGN);
+    std::printf("grandchild %d\n", ::getpid());
+    std::fflush(stdout);
+    wait_forever();  // and holds the pipes
+  }
+  ::_exit(0);
+}
+
+[[noreturn]] void crash() {
+  write_all(kCrashFd, "./model.so(_ZN3net7forwardEi+0x1f) [0x1234]\n/lib/libc.so.6(+0x23d0a) [0x5678]\n");
+  std::fputs("about to crash\n", stderr);
+  ::prctl(PR_SET_DUMPABLE, 0);  // no core files from tests
+  std::abort();
+}
+
+[[noreturn]] void flood() {
+  const std::string line(79, 'x');
+  std::string block;
+  for (int i = 0; i < 1000; ++i) block += line + '\n';
+  for (int i = 0; i < 200; ++i) write_all(STDERR_FILENO, block);  // 16 MB
+  write_all(STDERR_FILENO, "end of flood\n");
+  ::_exit(0);
+}
+
+[[noreturn]] void use_store() {
+  say(frames::StoreCall{7, {.op = StoreOp::kGet, .keys = {"key"}, .values = {}, .number = 0, .timeout_ms = 1000}});
+  const auto message = hear();
+  const auto* const reply = std::get_if<frames::StoreReply>(&message);
+  if (reply == nullptr || reply->id != 7) ::_exit(93);
+  std::printf("value %s\n", reply->response.values.at(0).c_str());
+  std::fflush(stdout);
+  ::_exit(0);
+}
+
+[[noreturn]] void act(const std::string& mode) {
+  if (mode == "exit3") ::_exit(3);
+  if (mode == "abort") crash();
+  if (mode == "grandchild") leave_grandchild();
+  if (mode == "flood") flood();
+  if (mode == "store") use_store();
+  if (mode == "throw") {
+    say(frames::WorkerFailure{"std::runtime_error", "no data", "train+0x1 in model.so"});
+    ::_exit(1);
+  }
+  if (mode == "close") {
+    ::close(kAgentFd);
+    wait_forever();
+  }
+  if (mode == "ignore-sigterm") {
+    ::signal(SIGTERM, SIG_IGN);
+    say(frames::WorkerStep{1});
+    wait_forever();
+  }
+  if (mode == "wait") wait_forever();
+  if (mode == "garbage") {
+    write_all(kAgentFd, frames::frame_of("\xff\xff\xff\xff"));
+    wait_forever();
+  }
+  if (mode == "environment") ::execl("/usr/bin/env", "env", nullptr);
+  for (int64_t step = 0; step < 3; ++step) say(frames::WorkerStep{step});
+  std::puts("trained");
+  std::fflush(stdout);
+  ::_exit(0);
+}
+
+}  // namespace
+
+int main() {
+  const std::string mode = mode_of("PROGRAM_MODE", "train");
+  if (mode == "silent") wait_forever();
+  say(frames::WorkerHello{mode == "bad-version" ? 99 : frames::kProtocolVersion, ::getpid()});
+  const auto message = hear();
+  const auto* const assignment = std::get_if<Assignment>(&message);
+  if (assignment == nullptr) ::_exit(94);
+  say(frames::WorkerReady{});
+  if (mode == "ready-twice") say(frames::WorkerReady{});
+  act(mode_of(("PROGRAM_MODE_" + std::to_string(assignment->local_rank)).c_str(), mode));
+}

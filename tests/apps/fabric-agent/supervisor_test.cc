@@ -1,0 +1,215 @@
+#include "supervisor.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+#include "core/version.h"
+#include "supervisor_rig.h"
+
+namespace fabric::agent {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+TEST(SupervisorTest, JoinsWithWhatTheNodeIs) {
+  SupervisorRig rig;
+
+  ASSERT_TRUE(rig.run_until([&] { return !rig.all<Join>().empty(); }));
+
+  const Join join = rig.all<Join>().front();
+  EXPECT_EQ(join.agent.value, "node0");
+  EXPECT_EQ(join.node.fabric_version, kVersion);
+  EXPECT_FALSE(join.node.hostname.empty());
+  EXPECT_GE(join.node.num_cores, 1);
+  EXPECT_THAT(join.node.accelerators_note, HasSubstr("/nowhere"));
+}
+
+TEST(SupervisorTest, RunsRanksAndReportsTheirLife) {
+  SupervisorRig rig;
+
+  rig.start(rig.plan("train", 2));
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  for (const int rank : {0, 1}) {
+    const ExitReport report = rig.report(rank);
+    EXPECT_TRUE(report.ok());
+    EXPECT_FALSE(report.killed_by_us);
+    EXPECT_EQ(report.last_step, 2);
+    EXPECT_GT(report.pid, 0);
+    EXPECT_EQ(report.log_path, rig.directory() + "/logs/gen-1.1/rank-" + std::to_string(rank) + ".log");
+    EXPECT_EQ(rig.file(report.log_path), "trained\n");
+    EXPECT_EQ(report.last_log_lines, std::vector<std::string>{"trained"});
+  }
+  EXPECT_EQ(rig.all<RankProgress>().front().phase, RankPhase::kStarted);
+  EXPECT_EQ(rig.log_lines(), (std::vector<std::string>{"trained", "trained"}));
+  EXPECT_TRUE(std::holds_alternative<GenerationStopped>(rig.messages().back()));
+}
+
+TEST(SupervisorTest, GivesRanksTheirEnvironment) {
+  SupervisorRig rig;
+  GenerationPlan plan = rig.plan("environment");
+  plan.env["OPENBLAS_NUM_THREADS"] = "5";
+
+  rig.start(plan);
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  const std::vector<std::string> lines = rig.log_lines();
+  EXPECT_THAT(lines, Contains("PATH=/usr/bin:/bin"));
+  EXPECT_THAT(lines, Contains("OMP_NUM_THREADS=3"));
+  EXPECT_THAT(lines, Contains("MKL_NUM_THREADS=7"));
+  EXPECT_THAT(lines, Contains("OPENBLAS_NUM_THREADS=5"));
+  EXPECT_THAT(lines, Contains("FABRIC_AGENT_FD=3"));
+  EXPECT_THAT(lines, Not(Contains(HasSubstr("SECRET"))));
+}
+
+TEST(SupervisorTest, CarriesStoreCallsAndTheirAnswers) {
+  SupervisorRig rig;
+  rig.start(rig.plan("store"));
+  ASSERT_TRUE(rig.run_until([&] { return !rig.store_calls().empty(); }));
+  const frames::LinkStoreCall call = rig.store_calls().front();
+  EXPECT_EQ(call.generation, (GenerationId{1, 1}));
+  EXPECT_EQ(call.request.keys, std::vector<std::string>{"key"});
+
+  StoreResponse response;
+  response.values = {"answer"};
+  rig.to_supervisor(frames::StoreReply{call.id + 1000, {}});  // of nobody
+  rig.to_supervisor(frames::StoreReply{call.id, response});
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  EXPECT_EQ(rig.log_lines(), std::vector<std::string>{"value answer"});
+}
+
+TEST(SupervisorTest, DropsAnAnswerOfTheStoreToARankThatIsGone) {
+  SupervisorRig rig;
+  rig.start(rig.plan("store"));
+  ASSERT_TRUE(rig.run_until([&] { return !rig.store_calls().empty(); }));
+  rig.order(StopGeneration{{1, 1}, 0, "test"});
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  rig.to_supervisor(frames::StoreReply{rig.store_calls().front().id, {}});
+  rig.start(rig.plan("train", 1, 2));
+
+  EXPECT_TRUE(rig.run_until_stopped(2));
+}
+
+TEST(SupervisorTest, StopsRanksWithSigtermFirst) {
+  SupervisorRig rig;
+  rig.start(rig.plan("wait", 2));
+  ASSERT_TRUE(rig.run_until_ready(2));
+
+  rig.order(StopGeneration{{1, 1}, 60'000, "test"});
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  EXPECT_EQ(rig.report(0).signal, SIGTERM);
+  EXPECT_EQ(rig.report(1).signal, SIGTERM);
+  EXPECT_TRUE(rig.report(0).killed_by_us);
+}
+
+TEST(SupervisorTest, KillsWhoIgnoresSigtermAfterTheGracePeriod) {
+  SupervisorRig rig;
+  rig.start(rig.plan("ignore-sigterm"));
+  ASSERT_TRUE(rig.run_until([&] { return rig.all<RankProgress>().size() == 3; }));  // its step
+
+  rig.order(StopGeneration{{1, 1}, 20, "test"});
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  EXPECT_EQ(rig.report().signal, SIGKILL);
+  EXPECT_TRUE(rig.report().killed_by_us);
+  EXPECT_EQ(rig.report().last_step, 1);
+}
+
+TEST(SupervisorTest, KillsAtOnceWithoutAGracePeriod) {
+  SupervisorRig rig;
+  rig.start(rig.plan("wait"));
+  ASSERT_TRUE(rig.run_until_ready());
+
+  rig.order(StopGeneration{{1, 1}, 0, "rank 3 failed"});
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  EXPECT_EQ(rig.report().signal, SIGKILL);
+  EXPECT_EQ(rig.report().message, "rank 3 failed");
+}
+
+TEST(SupervisorTest, KeepsTheFailureOfARankApartFromTheStopThatFollows) {
+  SupervisorRig rig;
+  GenerationPlan plan = rig.plan("wait", 2);
+  plan.env["PROGRAM_MODE_1"] = "exit3";
+  rig.start(plan);
+  ASSERT_TRUE(rig.run_until([&] { return rig.all<RankExited>().size() == 1; }));
+
+  rig.order(StopGeneration{{1, 1}, 0, "rank 1 failed"});
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  EXPECT_EQ(rig.report(1).exit_code, 3);
+  EXPECT_FALSE(rig.report(1).killed_by_us);
+  EXPECT_TRUE(rig.report(0).killed_by_us);
+}
+
+TEST(SupervisorTest, KillsAllRanksWhenTheLeaseLapses) {
+  SupervisorRig rig;
+  rig.start(rig.plan("wait", 2));
+  ASSERT_TRUE(rig.run_until_ready(2));
+
+  rig.to_supervisor(frames::LeaseExtended{(rig.clock().now() + 1h).since_boot.count()});
+  rig.to_supervisor(frames::LeaseExtended{(rig.clock().now() + 20ms).since_boot.count()});
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  EXPECT_EQ(rig.report().signal, SIGKILL);
+  EXPECT_THAT(rig.report().message, HasSubstr("lease"));
+}
+
+TEST(SupervisorTest, RunsNothingUnderALapsedLease) {
+  SupervisorRig rig;
+  rig.to_supervisor(frames::LeaseExtended{rig.clock().now().since_boot.count()});
+
+  rig.start(rig.plan("wait"));
+
+  EXPECT_TRUE(rig.run_until_stopped());
+}
+
+TEST(SupervisorTest, RunsGenerationsOneAfterTheOther) {
+  SupervisorRig rig;
+  rig.start(rig.plan("wait", 1, 1));
+  ASSERT_TRUE(rig.run_until_ready());
+
+  rig.start(rig.plan("train", 1, 3));
+  rig.start(rig.plan("train", 1, 2));  // older: refused
+  ASSERT_TRUE(rig.run_until_stopped(2));
+
+  const auto stopped = rig.all<GenerationStopped>();
+  EXPECT_EQ(stopped[0].generation, (GenerationId{1, 1}));
+  EXPECT_EQ(stopped[1].generation, (GenerationId{1, 3}));
+}
+
+TEST(SupervisorTest, EndsAllAndSaysGoodbyeOnShutdown) {
+  SupervisorRig rig;
+  rig.start(rig.plan("ignore-sigterm", 2));
+  ASSERT_TRUE(rig.run_until_ready(2));
+
+  rig.order(Shutdown{75, "done"});
+  ASSERT_TRUE(rig.run_until([&] { return !rig.all<Goodbye>().empty(); }));
+
+  EXPECT_EQ(rig.all<GenerationStopped>().size(), 1u);
+  EXPECT_EQ(rig.all<Goodbye>().front().reason, "done");
+  EXPECT_EQ(rig.supervisor().exit_code(), 75);
+  EXPECT_THAT(process::children(), IsEmpty());
+}
+
+TEST(SupervisorTest, GivesUpWhenItsLinkIsGone) {
+  SupervisorRig rig;
+  rig.start(rig.plan("wait"));
+  ASSERT_TRUE(rig.run_until_ready());
+
+  rig.link().close();
+  rig.loop().run();  // until the supervisor stops it
+
+  EXPECT_EQ(rig.supervisor().exit_code(), 1);
+}
+
+}  // namespace
+}  // namespace fabric::agent
