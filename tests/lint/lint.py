@@ -26,6 +26,7 @@ GETENV = re.compile(r"\b(secure_)?getenv\s*\(")
 STRAY_WORD = re.compile(r"\b(FIXME|XXX)\b|\bTODO\b(?!\(#\d+\):)")
 MACHINE_PATH = re.compile(r"(?<![\w.})])/(work|root)(?=[/\s'\"`:;,)]|$)")
 REGISTRY_HOST = re.compile(r"https?://[^\s/\"']*(pypi|pythonhosted|artifact|registry|mirror|\bdeb\.|pkg\.)", re.IGNORECASE)
+MARKDOWN_LINK = re.compile(r"\]\(([^)\s#:]+)(#[^)]*)?\)")
 MAX_LINES = 700
 
 
@@ -80,6 +81,7 @@ class Linter:
             names = git.stdout.split("\0")
         else:
             names = [str(p.relative_to(self.root)) for p in self.root.rglob("*")]
+            names = [n for n in names if n.split("/")[0] not in (".git", "build", "runs")]
         return sorted(n for n in set(names) if n and (self.root / n).is_file() and not (self.root / n).is_symlink())
 
     def report(self, path, line, rule, text):
@@ -143,6 +145,13 @@ class Linter:
             if GETENV.search(line) and not MAY_GETENV.fullmatch(path):
                 self.report(path, number, "getenv", "read the environment in main, lib/cluster or environments/ and pass it on")
 
+    def check_links(self, path, lines):
+        folder = (self.root / path).parent
+        for number, line in enumerate(lines, 1):
+            for match in MARKDOWN_LINK.finditer(line):
+                if not (folder / match.group(1)).exists():
+                    self.report(path, number, "link", f"nothing is at '{match.group(1)}'")
+
     def check_text(self, path, lines):
         for number, line in enumerate(lines, 1):
             if STRAY_WORD.search(line):
@@ -162,6 +171,8 @@ class Linter:
                 continue  # the linter's own files spell out what they look for
             if not path.startswith("examples/data/"):
                 self.check_text(path, lines)
+            if path.endswith(".md"):
+                self.check_links(path, lines)
             if pathlib.PurePosixPath(path).suffix in SOURCES:
                 matches = ((number, INCLUDE.match(line)) for number, line in enumerate(lines, 1))
                 self.includes[path] = [(n, m.group(1), self.resolve(path, m.group(1))) for n, m in matches if m]

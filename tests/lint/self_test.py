@@ -20,7 +20,7 @@ GOOD = {
     "lib/runtime/api/fabric.cc": '#include "fabric/fabric.h"\n#include "frames/codec.h"\n#include <torch/torch.h>\n',
     "lib/cluster/slurm.cc": 'const char* v = getenv("SLURM_JOB_ID");  // TODO(#12): sbcast\n',
     "apps/fabric-run/main.cc": '#include "control/server.h"\n#include "job/job_spec.h"\nauto home = std::getenv("HOME");\n',
-    "docs/use.md": "see https://pytorch.org and framework/work/files, $tmp/work, `${tmp}/root`\n",
+    "docs/use.md": "[other](../lib/core/status.h#x) [web](https://pytorch.org/x) see https://pytorch.org and framework/work/files, $tmp/work, `${tmp}/root`\n",
 }
 BAD = {
     "torch and grpc in one file": ("wall", {"lib/runtime/api/x.cc": "#include <ATen/ATen.h>\n#include <grpcpp/grpcpp.h>\n"}),
@@ -47,6 +47,7 @@ BAD = {
     "a machine's path": ("machine-path", {"docs/x.md": "cd /work/x\n"}),
     "a machine's home": ("machine-path", {"scripts/x": 'HOME="/root"\n'}),
     "a registry": ("registry-host", {"docs/x.md": "https://registry.example.com/simple\n"}),
+    "a link to nothing": ("link", {"docs/x.md": "see [the design](design.md#layers)\n"}),
     "a long file": ("length", {"lib/core/x.cc": "int x;\n" * 701}),
 }
 
