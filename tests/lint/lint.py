@@ -23,7 +23,7 @@ MAY_GETENV = re.compile(r"(apps/[^/]+/main\.cc|lib/cluster/.*|lib/runtime/enviro
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]')
 VAGUE_NAME = re.compile(r"(^|_)(utils?|helpers?|common|misc)$")
 GETENV = re.compile(r"\b(secure_)?getenv\s*\(")
-STRAY_WORD = re.compile(r"\b(FIXME|XXX)\b|\bTODO\b(?!\(#\d+\):)")
+STRAY_WORD = re.compile(r"\b(FIXME|XXX)\b|(//|#)\s*TODO\b(?!\(#\d+\):)")
 MACHINE_PATH = re.compile(r"(?<![\w.})])/(work|root)(?=[/\s'\"`:;,)]|$)")
 REGISTRY_HOST = re.compile(r"https?://[^\s/\"']*(pypi|pythonhosted|artifact|registry|mirror|\bdeb\.|pkg\.)", re.IGNORECASE)
 MARKDOWN_LINK = re.compile(r"\]\(([^)\s#:]+)(#[^)]*)?\)")
