@@ -15,11 +15,6 @@ std::string lower_case(std::string text) {
 
 std::string accelerator_name(const std::string& name) { return name == "gpu" ? "cuda" : name; }
 
-std::string strategy_name(const std::string& name, int world_size) {
-  if (name != "auto") return name;
-  return world_size > 1 ? "ddp" : "single_device";
-}
-
 /// Returns the object that was chosen, or makes the one whose name `resolve` gives for the chosen name.
 template <class Family, class... A, class Resolve, class... Given>
 std::shared_ptr<Family> choose(const Choice<Family>& choice, const Registry<Family, A...>& registry, Resolve resolve,
@@ -36,12 +31,11 @@ std::unique_ptr<detail::FabricCore> make_fabric_core(Environment& environment, O
   auto core = std::make_unique<detail::FabricCore>(detail::FabricCore{.environment = environment, .options = std::move(options)});
   const Options& chosen = core->options;
   const Registries& registries = chosen.registries;
-  const auto by_world = [&environment](const std::string& name) { return strategy_name(name, environment.world_size()); };
   core->seed = chosen.seed.value_or(0);
   core->accelerator = choose(chosen.accelerator, registries.accelerators, accelerator_name);
   core->precision = choose(chosen.precision, registries.precisions, precision_name);
   core->checkpoint_io = choose(chosen.checkpoint_io, registries.checkpoint_ios, unchanged);
-  core->strategy = choose(chosen.strategy, registries.strategies, by_world);
+  core->strategy = choose(chosen.strategy, registries.strategies, unchanged);
   core->strategy->setup_environment(environment, *core->accelerator);
   if (environment.global_rank() == 0) {
     for (const Choice<Logger>& logger : chosen.loggers) {

@@ -1,0 +1,116 @@
+#include <fabric/fabric.h>
+#include <gmock/gmock.h>
+#include <torch/torch.h>
+
+#include <filesystem>
+
+#include "runtime/api/single_rank.h"
+
+namespace fabric {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+
+std::vector<std::string> names_of(const Dict& dict) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : dict) names.push_back(name);
+  return names;
+}
+
+/// A model, its optimizer and a counter, with a step behind them.
+struct Training {
+  explicit Training(Fabric& fabric)
+      : model(fabric.setup_module(torch::nn::Linear(3, 2))),
+        optimizer(fabric.setup_optimizer(optim::AdamW(model.parameters(), 0.1))) {
+    fabric.backward(model(torch::ones({4, 3})).sum());
+    optimizer.step();
+  }
+  State state() { return {{"model", model}, {"optimizer", optimizer}, {"epoch", epoch}}; }
+
+  Module<torch::nn::LinearImpl> model;
+  Optimizer optimizer;
+  int64_t epoch = 3;
+};
+
+TEST(FabricCheckpointTest, LoadsIntoAnotherTrainingWhatOneSaved) {
+  SingleRank rank;
+  Training first(rank.fabric), second(rank.fabric);
+  State saved = first.state(), loaded = second.state();
+  second.epoch = 0;
+
+  const std::string path = rank.fabric.save("epoch-3", saved);
+  const Dict rest = rank.fabric.load("epoch-3", loaded);
+
+  EXPECT_EQ(path, rank.directory.path() + "/checkpoints/epoch-3");
+  EXPECT_TRUE(std::filesystem::exists(path));
+  EXPECT_TRUE(rest.empty());
+  EXPECT_EQ(second.epoch, 3);
+  EXPECT_TRUE(torch::equal(first.model->weight, second.model->weight));
+  EXPECT_TRUE(torch::equal(first.optimizer.state_dict().at("state").at("0").at("exp_avg").to_tensor(),
+                           second.optimizer.state_dict().at("state").at("0").at("exp_avg").to_tensor()));
+}
+
+TEST(FabricCheckpointTest, ReturnsWhatTheStateDoesNotName) {
+  SingleRank rank;
+  int64_t a = 1, b = 2, c = 3;
+  rank.fabric.save("all", {{"c", c}, {"a", a}, {"b", b}});
+  State part{{"a", a}};
+
+  EXPECT_THAT(names_of(rank.fabric.load("all", part)), ElementsAre("c", "b"));
+  EXPECT_THAT(names_of(rank.fabric.load("all").to_dict()), ElementsAre("c", "a", "b"));
+}
+
+TEST(FabricCheckpointTest, ChangesNothingIfAnEntryIsMissingUnlessTold) {
+  SingleRank rank;
+  int64_t a = 1, extra = 5;
+  rank.fabric.save("a", {{"a", a}});
+  a = 0;
+  State state{{"a", a}, {"extra", extra}};
+
+  EXPECT_THAT([&] { rank.fabric.load("a", state); },
+              ThrowsMessage<UsageError>(HasSubstr("must have the state's entry 'extra', but has {a}")));
+  EXPECT_EQ(a, 0);
+
+  rank.fabric.load("a", state, /*strict=*/false);
+  EXPECT_EQ(a, 1);
+  EXPECT_EQ(extra, 5);
+}
+
+TEST(FabricCheckpointTest, FiltersEntriesAndLeavesOutEmptyOnes) {
+  SingleRank rank;
+  Training training(rank.fabric);
+  const StateFilter filter{{"model", [](const std::string& name, const Value&) { return name == "bias"; }},
+                           {"optimizer", [](const std::string&, const Value&) { return false; }},
+                           {"epoch", [](const std::string&, const Value&) { return false; }}};
+
+  rank.fabric.save("some", training.state(), filter);
+  const Value checkpoint = rank.fabric.load("some");
+
+  EXPECT_THAT(names_of(checkpoint.to_dict()), ElementsAre("model", "epoch"));
+  EXPECT_THAT(names_of(checkpoint.at("model").to_dict()), ElementsAre("bias"));
+}
+
+TEST(FabricCheckpointTest, RefusesFiltersOfUnknownEntries) {
+  SingleRank rank;
+  int64_t a = 1;
+
+  EXPECT_THAT([&] { rank.fabric.save("x", {{"a", a}}, {{"asd", [](const auto&, const auto&) { return true; }}}); },
+              ThrowsMessage<UsageError>(HasSubstr("'asd' is none of {a}")));
+  EXPECT_THROW(rank.fabric.save("x", {{"a", a}}, {{"a", nullptr}}), UsageError);
+}
+
+TEST(FabricCheckpointTest, NamesTheEntryThatCannotBeLoaded) {
+  SingleRank rank;
+  std::string text = "text";
+  rank.fabric.save("x", {{"entry", text}});
+  int64_t number = 0;
+  State state{{"entry", number}};
+
+  EXPECT_THAT([&] { rank.fabric.load("x", state); }, ThrowsMessage<UsageError>(HasSubstr("cannot load 'entry': ")));
+  EXPECT_THROW(rank.fabric.load("nowhere"), UsageError);
+}
+
+}  // namespace
+}  // namespace fabric
