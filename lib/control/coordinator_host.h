@@ -1,0 +1,56 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/agent_messages.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/status.h"
+#include "core/unique_fd.h"
+#include "process/event_loop.h"
+#include "rendezvous/events.h"
+#include "rendezvous/settings.h"
+
+namespace fabric::control {
+
+/// Runs the coordinator of one job: gives it what agents say and the time, and does what it decides. Everything but
+/// gRPC's own threads happens on the loop; create it, call it and destroy it there.
+class CoordinatorHost {
+ public:
+  using Fields = rendezvous::Fields;
+  /// Called on the loop.
+  struct Callbacks {
+    /// An event for events.jsonl; the names are listed in docs/.
+    std::function<void(const std::string& event, const Fields&)> record;
+    /// Output of a rank. Must not block: heartbeats wait behind it.
+    std::function<void(const LogLines&)> log_lines;
+    /// Called once. The agents have been sent Shutdown; wait for their end before the host is destroyed, or they may not
+    /// get it.
+    std::function<void(rendezvous::JobOutcome)> finished;
+  };
+
+  /// Starts the rendezvous; its timeout counts from here. `loop`, `log` and `clock` are borrowed. kInvalidArgument if
+  /// `settings` are not valid.
+  static Result<std::unique_ptr<CoordinatorHost>> create(rendezvous::Settings settings, process::EventLoop& loop, Log& log,
+                                                         const Clock& clock, Callbacks callbacks);
+  /// Ends all connections; what was not sent yet is lost.
+  ~CoordinatorHost();
+  CoordinatorHost(const CoordinatorHost&) = delete;
+  CoordinatorHost& operator=(const CoordinatorHost&) = delete;
+
+  /// Serves the agent at the other end of `socket`, a connected stream socket whose peer the caller answers for.
+  Status adopt_agent(UniqueFd socket);
+  /// Ends the job: after the grace period, or at once if `immediate`, also where an earlier request still waits. It ends
+  /// with `exit_code` unless its ranks ended well or asked to be requeued.
+  void request_stop(const std::string& reason, int exit_code, bool immediate);
+
+ private:
+  class Impl;
+  explicit CoordinatorHost(std::shared_ptr<Impl> impl);
+
+  std::shared_ptr<Impl> impl_;  // calls that were posted to the loop before the end look at it through weak pointers
+};
+
+}  // namespace fabric::control

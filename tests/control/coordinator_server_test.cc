@@ -1,0 +1,112 @@
+#include "control/coordinator_server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "control/test_agent.h"
+
+namespace fabric::control {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(CoordinatorServerTest, KeepsItsAgentsApart) {
+  TestServer server;
+  const auto a = server.join("a");
+  const auto first = server.joined.next();
+  const auto b = server.join("b");
+  const auto second = server.joined.next();
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(first->second.agent.value, "a");
+  EXPECT_NE(first->first, second->first);
+
+  server->send(first->first, Shutdown{3, "to a"});
+  server->send(second->first, Shutdown{4, "to b"});
+
+  EXPECT_EQ(std::get<Shutdown>(*a->messages.next()).exit_code, 3);
+  EXPECT_EQ(std::get<Shutdown>(*b->messages.next()).exit_code, 4);
+}
+
+TEST(CoordinatorServerTest, RefusesAnAgentThatDoesNotJoinFirst) {
+  TestServer server;
+  const auto agent = server.connect();
+
+  agent->send(Goodbye{"hello"});
+
+  EXPECT_EQ(agent->closed.next()->code(), StatusCode::kFailedPrecondition);
+  EXPECT_EQ(server.messages.size() + server.closed.size(), 0u);
+}
+
+TEST(CoordinatorServerTest, RefusesAnAgentThatJoinsTwice) {
+  TestServer server;
+  const auto agent = server.join("a");
+
+  agent->send(Join{{"b"}, {}});
+
+  EXPECT_EQ(agent->closed.next()->code(), StatusCode::kFailedPrecondition);
+  EXPECT_EQ(server.closed.next()->second.code(), StatusCode::kFailedPrecondition);
+}
+
+TEST(CoordinatorServerTest, RefusesAnAgentWithAnUnsafeName) {
+  TestServer server;
+
+  const auto agent = server.join("a/b");
+
+  EXPECT_EQ(agent->closed.next()->code(), StatusCode::kInvalidArgument);
+}
+
+TEST(CoordinatorServerTest, ClosingTellsTheAgentWhy) {
+  TestServer server;
+  const auto agent = server.join("a");
+
+  server->close(server.joined.next()->first, aborted("no heartbeat for 1500 ms"));
+
+  EXPECT_EQ(agent->closed.next(), aborted("no heartbeat for 1500 ms"));
+  EXPECT_EQ(server.closed.next()->second.code(), StatusCode::kAborted);
+}
+
+TEST(CoordinatorServerTest, NoticesAnAgentThatVanishes) {
+  TestServer server;
+  const auto agent = server.join("a");
+  ASSERT_TRUE(server.joined.next());
+
+  agent->destroy();
+
+  const auto closed = server.closed.next();
+  ASSERT_TRUE(closed);
+  EXPECT_EQ(closed->second.code(), StatusCode::kUnavailable);
+}
+
+TEST(CoordinatorServerTest, SendingToAConnectionThatEndedIsHarmless) {
+  TestServer server;
+  const auto agent = server.join("a");
+  const ConnectionId id = server.joined.next()->first;
+  agent->destroy();
+  ASSERT_TRUE(server.closed.next());
+
+  server->send(id, HeartbeatAck{1});
+  server->close(id, ok_status());
+}
+
+TEST(CoordinatorServerTest, CanBeDestroyedWithAgentsThatTalkAndWait) {
+  TestServer server;
+  const auto agent = server.join("a");
+  server->open_store({1, 1});
+  std::future<StoreResponse> parked = agent->start_call({1, 1}, {StoreOp::kGet, {"k"}, {}, 0, 60'000});
+  ASSERT_TRUE(server.wakes.next());
+  for (int i = 0; i < 100; ++i) agent->send(Heartbeat{1});
+
+  server.destroy();
+
+  EXPECT_EQ(parked.get().code, StatusCode::kAborted);
+  EXPECT_EQ(agent->closed.next()->code(), StatusCode::kUnavailable);
+}
+
+TEST(CoordinatorServerTest, RefusesToAdoptWhatIsNoSocket) {
+  TestServer server;
+
+  EXPECT_EQ(server->adopt(UniqueFd()).code(), StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace fabric::control
