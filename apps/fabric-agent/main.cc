@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <map>
@@ -58,6 +59,7 @@ Status check_descriptor(int fd) {
 Status run(const CommandLine& line, int& exit_code) {
   FABRIC_RETURN_IF_ERROR(check_descriptor(line.coordinator_fd));
   UniqueFd coordinator(line.coordinator_fd);
+  std::signal(SIGPIPE, SIG_IGN);  // a reader of our log lines that goes away must not end the agent
   FABRIC_RETURN_IF_ERROR(process::block_signals({std::begin(kAgentSignals), std::end(kAgentSignals)}));
   int ends[2] = {-1, -1};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return errno_status(errno, "create a socket pair");

@@ -123,6 +123,7 @@ TEST(RankProcessTest, DoesNotWaitForAGrandchildThatHoldsTheOutput) {
   ASSERT_TRUE(rig.run_until_stopped());
 
   EXPECT_TRUE(rig.report().ok());
+  EXPECT_THAT(rig.log_lines().at(0), HasSubstr("grandchild"));
   EXPECT_TRUE(process::children().empty());  // the grandchild had a session of its own
 }
 

@@ -54,14 +54,18 @@ std::string mode_of(const char* name, const std::string& otherwise) {
 }
 
 [[noreturn]] void leave_grandchild() {
+  int ends[2];
+  if (::pipe(ends) != 0) ::_exit(95);
   if (::fork() == 0) {
     ::setsid();
     ::signal(SIGTERM, SIG_IGN);
     std::printf("grandchild %d\n", ::getpid());
     std::fflush(stdout);
+    write_all(ends[1], "x");
     wait_forever();  // and holds the pipes
   }
-  ::_exit(0);
+  char byte = 0;
+  ::_exit(::read(ends[0], &byte, 1) == 1 ? 0 : 96);  // not before it has left the group, which dies with this process
 }
 
 [[noreturn]] void crash() {
@@ -95,6 +99,11 @@ std::string mode_of(const char* name, const std::string& otherwise) {
   if (mode == "abort") crash();
   if (mode == "grandchild") leave_grandchild();
   if (mode == "flood") flood();
+  if (mode == "store-set") {
+    say(frames::StoreCall{6, {.op = StoreOp::kSet, .keys = {"key"}, .values = {"answer"}, .number = 0, .timeout_ms = 0}});
+    hear();
+    use_store();
+  }
   if (mode == "store") use_store();
   if (mode == "throw") {
     say(frames::WorkerFailure{"std::runtime_error", "no data", "train+0x1 in model.so"});
