@@ -1,0 +1,205 @@
+#include "job/fabric_words.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "job/nearest_name.h"
+#include "job/scalar.h"
+#include "job/section_reader.h"
+
+namespace fabric::job {
+namespace {
+
+/// The values of one word: those of this version, and those that Lightning Fabric has beside them.
+struct Vocabulary {
+  std::vector<std::string> supported;
+  std::vector<std::string> known;
+  std::string advice;  ///< what to write in place of a known one
+};
+
+const Vocabulary& accelerators() {
+  static const Vocabulary kWords{{"auto", "cpu"}, {"cuda", "gpu", "mps", "tpu"}, "use auto or cpu"};
+  return kWords;
+}
+
+const Vocabulary& strategies() {
+  static const Vocabulary kWords{
+      {"auto", "single_device", "ddp"},
+      {"ddp_find_unused_parameters_true", "ddp_spawn", "ddp_fork", "ddp_notebook", "dp", "fsdp", "fsdp_cpu_offload",
+       "deepspeed", "deepspeed_stage_1", "deepspeed_stage_1_offload", "deepspeed_stage_2", "deepspeed_stage_2_offload",
+       "deepspeed_stage_3", "deepspeed_stage_3_offload", "deepspeed_stage_3_offload_nvme", "xla", "single_xla",
+       "xla_fsdp", "single_tpu"},
+      "use auto, single_device or ddp"};
+  return kWords;
+}
+
+const Vocabulary& precisions() {
+  static const Vocabulary kWords{
+      {"32-true"},
+      {"64-true", "16-true", "16-mixed", "bf16-true", "bf16-mixed", "transformer-engine", "transformer-engine-float16"},
+      "use 32-true"};
+  return kWords;
+}
+
+const Vocabulary& loggers() {
+  static const Vocabulary kWords{{"csv"}, {"tensorboard"}, "use csv"};
+  return kWords;
+}
+
+std::string lower_case(std::string text) {
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return text;
+}
+
+bool contains(const std::vector<std::string>& words, const std::string& word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+/// Returns nothing if `word` may stand for what `words` lists, else what is wrong with it.
+std::optional<std::string> refuse_word(const Vocabulary& words, const std::string& word) {
+  if (contains(words.supported, word)) return std::nullopt;
+  if (contains(words.known, word)) return concat("'", word, "' is not there yet in this version; ", words.advice);
+  std::vector<std::string> all = words.supported;
+  all.insert(all.end(), words.known.begin(), words.known.end());
+  const auto nearest = nearest_name(word, all);
+  return concat("must be one of ", list_of_names(words.supported), ", but is '", word, "'; ",
+                nearest ? concat("did you mean '", *nearest, "'?") : words.advice);
+}
+
+/// The text of a scalar whatever type it has: `precision: 32`, `devices: "2"`.
+std::optional<std::string> word_of(const YamlNode& node) {
+  if (node.kind != YamlNode::Kind::kScalar) return std::nullopt;
+  return node.text;
+}
+
+void read_word(SectionReader& section, std::string_view key, const Vocabulary& words, std::string& value) {
+  const auto text = section.text(key);
+  if (!text.has_value()) return;
+  const YamlNode& node = *section.take(key);
+  const std::string word = lower_case(*text);
+  if (const auto fault = refuse_word(words, word)) {
+    section.error(node, *fault);
+  } else {
+    value = word;
+  }
+}
+
+void read_precision(SectionReader& section, std::string& value) {
+  const YamlNode* node = section.take("precision");
+  if (node == nullptr || node->kind == YamlNode::Kind::kNull) return;
+  auto word = word_of(*node);
+  if (!word.has_value()) {
+    section.error(*node, concat("must be a word such as 32-true, but is ", describe_node(*node), "; use 32-true"));
+    return;
+  }
+  static const std::vector<std::pair<std::string, std::string>> kAliases = {
+      {"32", "32-true"}, {"64", "64-true"}, {"16", "16-mixed"}, {"bf16", "bf16-mixed"}};
+  for (const auto& [alias, meaning] : kAliases) {
+    if (*word == alias) word = meaning;
+  }
+  if (const auto fault = refuse_word(precisions(), *word)) {
+    section.error(*node, *fault);
+  } else {
+    value = *word;
+  }
+}
+
+/// Integers may also stand in quotes, as Lightning Fabric allows: devices: "2".
+std::optional<int64_t> integer_of(const YamlNode& node) {
+  const auto word = word_of(node);
+  if (!word.has_value()) return std::nullopt;
+  int64_t value = 0;
+  const char* end = word->data() + word->size();
+  const auto [stop, error] = std::from_chars(word->data(), end, value);
+  const bool has_leading_zero = word->size() > 1 && (word->front() == '0' || word->starts_with("-0"));
+  if (error != std::errc() || stop != end || has_leading_zero) return std::nullopt;
+  return value;
+}
+
+std::string fault_of_devices(const YamlNode& node) {
+  const auto number = integer_of(node);
+  const bool is_list = node.kind == YamlNode::Kind::kList && !node.children.empty();
+  const bool is_index_text = node.kind == YamlNode::Kind::kScalar && !node.text.empty() &&
+                             node.text.find_first_not_of("0123456789, ") == std::string::npos &&
+                             node.text.find(',') != std::string::npos;
+  if (number == -1) {
+    return "must be a number of ranks of at least 1, but is -1, which means all accelerators of a node, and the CPU is one; write how many";
+  }
+  if (is_list || is_index_text) {
+    return "names accelerators by index, which the CPU does not have; write how many ranks each node shall run";
+  }
+  return concat("must be a number of ranks of at least 1, or auto, but is ", describe_node(node),
+                "; write how many ranks each node shall run");
+}
+
+void read_devices(SectionReader& section, std::optional<int>& value) {
+  constexpr int64_t kMost = 4'096;
+  const YamlNode* node = section.take("devices");
+  if (node == nullptr || word_of(*node) == "auto") return;
+  const auto number = integer_of(*node);
+  if (number.has_value() && *number >= 1 && *number <= kMost) {
+    value = static_cast<int>(*number);
+  } else if (number.has_value() && *number > kMost) {
+    section.error(*node, concat("must be at most ", kMost, ", but is ", *number, "; use more nodes"));
+  } else {
+    section.error(*node, fault_of_devices(*node));
+  }
+}
+
+void read_num_nodes(SectionReader& section, int& value) {
+  constexpr int64_t kMost = 100'000;
+  const YamlNode* node = section.take("num_nodes");
+  if (node == nullptr) return;
+  const auto number = integer_of(*node);
+  if (number.has_value() && *number >= 1 && *number <= kMost) {
+    value = static_cast<int>(*number);
+  } else {
+    section.error(*node, concat("must be an integer from 1 to ", kMost, ", but is ", describe_node(*node),
+                                "; write how many nodes"));
+  }
+}
+
+void read_loggers(SectionReader& section, std::vector<std::string>& value) {
+  const YamlNode* node = section.take("loggers");
+  if (node == nullptr || node->kind == YamlNode::Kind::kNull) return;
+  std::vector<YamlNode> items = node->kind == YamlNode::Kind::kList ? node->children : std::vector<YamlNode>{*node};
+  for (YamlNode& item : items) {
+    item.key = "loggers";
+    const auto word = word_of(item);
+    if (!word.has_value()) {
+      section.error(item, concat("must be a name or a list of names, but has ", describe_node(item), "; write [csv]"));
+    } else if (const auto fault = refuse_word(loggers(), *word)) {
+      section.error(item, *fault);
+    } else if (contains(value, *word)) {
+      section.error(item, concat("must name each logger once, but names '", *word, "' twice; remove one"));
+    } else {
+      value.push_back(*word);
+    }
+  }
+}
+
+}  // namespace
+
+FabricOptions read_fabric_options(const YamlNode& node, Diagnostics& diagnostics) {
+  FabricOptions options;
+  SectionReader section(node, "fabric", diagnostics);
+  read_word(section, "accelerator", accelerators(), options.accelerator);
+  read_word(section, "strategy", strategies(), options.strategy);
+  read_devices(section, options.devices);
+  read_num_nodes(section, options.num_nodes);
+  read_precision(section, options.precision);
+  read_loggers(section, options.loggers);
+  for (const char* word : {"plugins", "callbacks"}) {
+    section.refuse(word, "is not there yet in this version; add it in the program or remove the key");
+  }
+  section.finish();
+  const bool many_ranks = options.devices.value_or(1) > 1 || options.num_nodes > 1;
+  if (options.strategy == "single_device" && many_ranks) {
+    section.error(*node.find("strategy"),
+                  concat("'single_device' runs one rank, but devices: ", options.devices.value_or(1),
+                         " and num_nodes: ", options.num_nodes, " ask for more; use ddp"));
+  }
+  return options;
+}
+
+}  // namespace fabric::job

@@ -1,0 +1,161 @@
+#include "job/job_sections.h"
+
+#include <algorithm>
+
+#include "job/scalar.h"
+#include "job/section_reader.h"
+
+namespace fabric::job {
+namespace {
+
+using std::chrono::milliseconds;
+
+bool is_letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
+
+bool is_argument_name(std::string_view name) {
+  return !name.empty() && name.size() <= 128 && std::all_of(name.begin(), name.end(), [](char c) {
+    return is_letter_or_digit(c) || c == '_' || c == '.' || c == '-';
+  });
+}
+
+bool is_variable_name(std::string_view name) {
+  return !name.empty() && !(name.front() >= '0' && name.front() <= '9') &&
+         std::all_of(name.begin(), name.end(), [](char c) { return is_letter_or_digit(c) || c == '_'; });
+}
+
+/// Notes an error unless `section` is a map or absent; returns whether its entries can be read.
+bool is_map(const YamlNode& section, std::string_view name, Diagnostics& diagnostics) {
+  if (section.kind == YamlNode::Kind::kMap) return true;
+  if (section.kind != YamlNode::Kind::kNull) {
+    diagnostics.error(section.mark, concat('\'', name, "' must be a map of names and values, but is ",
+                                           describe_node(section), "; write name: value"));
+  }
+  return false;
+}
+
+ArgScalar argument_scalar(const YamlNode& node, std::string_view name, Diagnostics& diagnostics) {
+  if (node.kind == YamlNode::Kind::kMap || node.kind == YamlNode::Kind::kList) {
+    diagnostics.error(node.mark, concat("'args.", name, "' must be a value or a list of values, but has ",
+                                        describe_node(node), " inside; give its parts names of their own"));
+    return {};
+  }
+  auto value = read_scalar(node);
+  if (!value.ok()) diagnostics.error(node.mark, concat("'args.", name, "': ", value.error().message()));
+  return value.ok() ? *value : ArgScalar();
+}
+
+ArgValue argument_value(const YamlNode& node, Diagnostics& diagnostics) {
+  if (node.kind != YamlNode::Kind::kList) return argument_scalar(node, node.key, diagnostics);
+  std::vector<ArgScalar> values;
+  for (const YamlNode& item : node.children) values.push_back(argument_scalar(item, node.key, diagnostics));
+  return values;
+}
+
+std::optional<std::string> fault_of_variable(const YamlNode& entry) {
+  if (!is_variable_name(entry.key)) {
+    return concat("a variable's name must be letters, digits and '_' and not start with a digit, but is '", entry.key,
+                  "'; rename it");
+  }
+  if (entry.key.starts_with("FABRIC_")) {
+    return concat("variables that start with FABRIC_ must be left to Fabric, but one is '", entry.key, "'; rename it");
+  }
+  return std::nullopt;
+}
+
+std::vector<int> read_rank_list(const YamlNode& node, SectionReader& section) {
+  std::vector<int> ranks;
+  for (const YamlNode& item : node.children) {
+    const auto value = item.kind == YamlNode::Kind::kScalar ? read_scalar(item) : invalid_argument("no rank");
+    const auto* rank = value.ok() ? std::get_if<int64_t>(&*value) : nullptr;
+    if (rank == nullptr || *rank < 0 || *rank > 10'000'000) {
+      section.error(node,
+                    concat("must list global ranks, but has ", describe_node(item), "; write [0, 1] for example"));
+      return {};
+    }
+    ranks.push_back(static_cast<int>(*rank));
+  }
+  return ranks;
+}
+
+}  // namespace
+
+Arguments read_arguments(const YamlNode& section, Diagnostics& diagnostics) {
+  Arguments arguments;
+  if (!is_map(section, "args", diagnostics)) return arguments;
+  for (const YamlNode& entry : section.children) {
+    if (!is_argument_name(entry.key)) {
+      diagnostics.error(entry.key_mark,
+                        concat("an argument's name must be 1 to 128 letters, digits, '_', '.' or '-', but is '",
+                               entry.key.substr(0, 128), "'; rename it"));
+      continue;
+    }
+    arguments.emplace_back(entry.key, argument_value(entry, diagnostics));
+  }
+  return arguments;
+}
+
+ElasticOptions read_elastic_options(const YamlNode& node, int num_nodes, Diagnostics& diagnostics) {
+  constexpr int64_t kMostNodes = 100'000;
+  ElasticOptions options;
+  SectionReader section(node, "elastic", diagnostics);
+  const auto max_nodes = section.integer("max_nodes", 1, kMostNodes);
+  options.min_nodes =
+      section.integer("min_nodes", 1, kMostNodes).value_or(std::min(num_nodes, max_nodes.value_or(num_nodes)));
+  options.max_nodes = max_nodes.value_or(std::max(num_nodes, options.min_nodes));
+  options.max_restarts = section.integer("max_restarts", 0).value_or(options.max_restarts);
+  options.rendezvous_timeout =
+      section.duration("rendezvous_timeout", milliseconds(100)).value_or(options.rendezvous_timeout);
+  options.heartbeat = section.duration("heartbeat", milliseconds(10)).value_or(options.heartbeat);
+  options.lease = section.duration("lease", milliseconds(30)).value_or(options.lease);
+  options.grace = section.duration("grace", milliseconds(0)).value_or(options.grace);
+  section.finish();
+  if (options.min_nodes > options.max_nodes) {
+    const YamlNode* place = node.find("max_nodes");
+    section.error(*place, concat("must be at least elastic.min_nodes, but is ", options.max_nodes, " and min_nodes is ",
+                                 options.min_nodes, "; raise it or lower min_nodes"));
+  }
+  if (options.lease < 3 * options.heartbeat) {
+    const YamlNode* lease = node.find("lease");
+    const YamlNode* place = lease != nullptr ? lease : node.find("heartbeat");
+    diagnostics.error(
+        place->mark,
+        concat(
+            "'elastic.lease' must be at least three times elastic.heartbeat, so that one late heartbeat never costs a node, but is ",
+            options.lease.count(), "ms and heartbeat is ", options.heartbeat.count(), "ms; make the lease longer"));
+  }
+  return options;
+}
+
+std::map<std::string, std::string> read_environment(const YamlNode& section, Diagnostics& diagnostics) {
+  std::map<std::string, std::string> variables;
+  if (!is_map(section, "env", diagnostics)) return variables;
+  for (const YamlNode& entry : section.children) {
+    if (const auto fault = fault_of_variable(entry)) {
+      diagnostics.error(entry.key_mark, *fault);
+    } else if (entry.kind != YamlNode::Kind::kScalar) {
+      diagnostics.error(entry.mark, concat("'env.", entry.key, "' must be a value, but is ", describe_node(entry),
+                                           "; write '' in quotes for an empty one"));
+    } else {
+      variables[entry.key] = entry.text;
+    }
+  }
+  return variables;
+}
+
+OutputOptions read_output_options(const YamlNode& node, const std::string& directory, Diagnostics& diagnostics) {
+  OutputOptions options;
+  SectionReader section(node, "output", diagnostics);
+  options.directory = section.path("directory", directory).value_or("");
+  if (const YamlNode* ranks = section.take("ranks")) {
+    if (ranks->kind == YamlNode::Kind::kList) {
+      options.ranks = read_rank_list(*ranks, section);
+    } else if (ranks->kind != YamlNode::Kind::kScalar || ranks->text != "all") {
+      section.error(*ranks, concat("must be all or a list of global ranks, but is ", describe_node(*ranks),
+                                   "; write [0], or [] for none"));
+    }
+  }
+  section.finish();
+  return options;
+}
+
+}  // namespace fabric::job

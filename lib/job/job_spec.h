@@ -1,0 +1,73 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace fabric::job {
+
+/// One value of `args:` without a list around it; std::monostate is null.
+using ArgScalar = std::variant<std::monostate, bool, int64_t, double, std::string>;
+/// One value of `args:`, with the type that the job file gave it.
+using ArgValue = std::variant<ArgScalar, std::vector<ArgScalar>>;
+/// The arguments of the program, in the order of the job file; each name once.
+using Arguments = std::vector<std::pair<std::string, ArgValue>>;
+
+/// Section `fabric:`, the words of Lightning Fabric's constructor.
+struct FabricOptions {
+  std::string accelerator = "auto";  ///< "auto" or "cpu"
+  std::string strategy = "auto";     ///< "auto", "single_device" or "ddp"
+  std::optional<int> devices;        ///< ranks on each node, at least 1; nullopt: auto
+  int num_nodes = 1;                 ///< at least 1
+  std::string precision = "32-true";
+  std::vector<std::string> loggers;  ///< "csv"
+  bool operator==(const FabricOptions&) const = default;
+};
+
+/// Section `elastic:`, how the job lives with nodes and ranks that come and go.
+struct ElasticOptions {
+  int min_nodes = 1;     ///< at least 1; default: fabric.num_nodes
+  int max_nodes = 1;     ///< at least min_nodes; default: the larger of min_nodes and fabric.num_nodes
+  int max_restarts = 0;  ///< failures of ranks that a new generation may follow, in the whole job
+  /// How long to wait for min_nodes, at the start and after a loss.
+  std::chrono::milliseconds rendezvous_timeout{300'000};
+  /// Pause between two heartbeats of an agent.
+  std::chrono::milliseconds heartbeat{200};
+  /// How long an agent may run ranks after the send time of its last acknowledged heartbeat; at least 3 * heartbeat.
+  std::chrono::milliseconds lease{1'200};
+  /// Between SIGTERM and SIGKILL when the job is asked to stop.
+  std::chrono::milliseconds grace{10'000};
+  bool operator==(const ElasticOptions&) const = default;
+};
+
+/// Section `output:`, what fabric-run shows and where it keeps runs.
+struct OutputOptions {
+  std::string directory;  ///< absolute; run directories are made in it; empty: runs/ where fabric-run was started
+  std::optional<std::vector<int>> ranks;  ///< global ranks whose lines are shown; nullopt: all
+  bool operator==(const OutputOptions&) const = default;
+};
+
+/// A job: the whole of what its YAML file says, with defaults filled in and paths made absolute.
+struct JobSpec {
+  std::string name;     ///< see is_valid_name(), and at most kMaxJobNameLength long
+  std::string program;  ///< absolute path of the user's shared object; whether it exists is not checked here
+  Arguments args;
+  FabricOptions fabric;
+  ElasticOptions elastic;
+  std::map<std::string, std::string> env;  ///< set in ranks, over what they inherit
+  std::string workdir;                     ///< absolute; empty: where fabric-run was started
+  std::optional<int> threads;              ///< threads of each rank; nullopt: the node's cores shared out
+  OutputOptions output;
+  std::string directory;  ///< absolute; relative paths of the job are relative to it; default: the job file's
+  bool operator==(const JobSpec&) const = default;
+};
+
+/// Leaves room for time and suffix in a run id, which is a name of at most 64 characters.
+inline constexpr size_t kMaxJobNameLength = 40;
+
+}  // namespace fabric::job

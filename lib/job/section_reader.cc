@@ -1,0 +1,137 @@
+#include "job/section_reader.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "job/nearest_name.h"
+#include "job/scalar.h"
+
+namespace fabric::job {
+namespace {
+
+bool contains(const std::vector<std::string>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// Where a key belongs that people put elsewhere.
+std::string_view home_of(std::string_view key) {
+  for (const std::string_view word : {"accelerator", "strategy", "devices", "num_nodes", "precision", "loggers"}) {
+    if (key == word) return "fabric";
+  }
+  for (const std::string_view word :
+       {"min_nodes", "max_nodes", "max_restarts", "rendezvous_timeout", "heartbeat", "lease", "grace"}) {
+    if (key == word) return "elastic";
+  }
+  return {};
+}
+
+}  // namespace
+
+SectionReader::SectionReader(const YamlNode& map, std::string path, Diagnostics& diagnostics)
+    : map_(map), path_(std::move(path)), diagnostics_(diagnostics) {
+  if (map.kind == YamlNode::Kind::kMap || (map.kind == YamlNode::Kind::kNull && !path_.empty())) return;
+  const std::string name = path_.empty() ? "a job" : concat('\'', path_, '\'');
+  diagnostics_.error(map.mark, concat(name, " must be a map of keys and values, but is ",
+                                      path_.empty() && map.kind == YamlNode::Kind::kNull ? "empty" : describe_node(map),
+                                      "; see docs/job-file.md"));
+}
+
+std::string SectionReader::full_name(std::string_view key) const {
+  return path_.empty() ? std::string(key) : concat(path_, '.', key);
+}
+
+const YamlNode* SectionReader::take(std::string_view key) {
+  if (!contains(known_, key)) known_.emplace_back(key);
+  return map_.find(key);
+}
+
+void SectionReader::error(const YamlNode& node, std::string_view message) {
+  diagnostics_.error(node.mark, concat('\'', full_name(node.key), "' ", message));
+}
+
+std::optional<std::string> SectionReader::text(std::string_view key) {
+  const YamlNode* node = take(key);
+  if (node == nullptr) return std::nullopt;
+  if (node->kind == YamlNode::Kind::kScalar) {
+    const auto value = read_scalar(*node);
+    if (value.ok() && std::holds_alternative<std::string>(*value)) {
+      if (!node->text.empty()) return node->text;
+      error(*node, "must not be empty; write a value or remove the key");
+      return std::nullopt;
+    }
+    error(*node, concat("must be text, but is ", describe_node(*node), "; quote it: \"", node->text, '"'));
+    return std::nullopt;
+  }
+  error(*node, concat("must be text, but is ", describe_node(*node), "; write a value or remove the key"));
+  return std::nullopt;
+}
+
+std::optional<int> SectionReader::integer(std::string_view key, int64_t least, int64_t most) {
+  const YamlNode* node = take(key);
+  if (node == nullptr) return std::nullopt;
+  if (node->kind == YamlNode::Kind::kScalar) {
+    const auto value = read_scalar(*node);
+    const auto* number = value.ok() ? std::get_if<int64_t>(&*value) : nullptr;
+    if (number != nullptr && *number >= least && *number <= most) return static_cast<int>(*number);
+  }
+  error(*node, concat("must be an integer from ", least, " to ", most, ", but is ", describe_node(*node),
+                      "; write it in plain decimal digits"));
+  return std::nullopt;
+}
+
+std::optional<std::chrono::milliseconds> SectionReader::duration(std::string_view key,
+                                                                 std::chrono::milliseconds least) {
+  const YamlNode* node = take(key);
+  if (node == nullptr) return std::nullopt;
+  if (node->kind != YamlNode::Kind::kScalar) {
+    error(*node, concat("must be a duration, but is ", describe_node(*node), "; write 200ms, 1.2s, 5m or 2h"));
+    return std::nullopt;
+  }
+  const auto value = parse_duration(node->text);
+  if (!value.ok()) {
+    error(*node, value.error().message());
+  } else if (*value < least) {
+    error(*node, concat("must be at least ", least.count(), "ms, but is ", node->text, "; make it longer"));
+  } else {
+    return *value;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> SectionReader::path(std::string_view key, const std::string& directory) {
+  const auto value = text(key);
+  if (!value.has_value()) return std::nullopt;
+  return absolute_path(*value, directory);
+}
+
+void SectionReader::refuse(std::string_view key, std::string_view message) {
+  refused_.emplace_back(key);
+  if (const YamlNode* node = map_.find(key)) {
+    diagnostics_.error(node->key_mark, concat('\'', full_name(key), "' ", message));
+  }
+}
+
+void SectionReader::finish() {
+  if (map_.kind != YamlNode::Kind::kMap) return;
+  for (const YamlNode& entry : map_.children) {
+    if (contains(known_, entry.key) || contains(refused_, entry.key)) continue;
+    std::string advice;
+    const std::string_view home = home_of(entry.key);
+    if (!home.empty() && home != path_) {
+      advice = concat("it belongs under '", home, ":'");
+    } else if (const auto nearest = nearest_name(entry.key, known_)) {
+      advice = concat("did you mean '", *nearest, "'?");
+    } else {
+      advice = "remove it";
+    }
+    diagnostics_.error(entry.key_mark,
+                       concat(path_.empty() ? std::string("keys of a job") : concat("keys under '", path_, ":'"),
+                              " must be ", list_of_names(known_), ", but one is '", entry.key, "'; ", advice));
+  }
+}
+
+std::string absolute_path(const std::string& path, const std::string& directory) {
+  return (std::filesystem::path(directory) / path).lexically_normal().string();
+}
+
+}  // namespace fabric::job

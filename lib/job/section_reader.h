@@ -1,0 +1,55 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "job/diagnostics.h"
+#include "job/yaml_tree.h"
+
+namespace fabric::job {
+
+/// Reads the entries of one map by type. Whatever is wrong is noted with its place and reads as absent. Every key that was
+/// asked for is known; finish() refuses the others.
+class SectionReader {
+ public:
+  /// `map` and `diagnostics` are borrowed. `path` is the section's name in messages: "fabric", or "" for the top. A null
+  /// node reads as an empty section; another kind is an error.
+  SectionReader(const YamlNode& map, std::string path, Diagnostics& diagnostics);
+
+  /// Returns the entry, or null if there is none.
+  const YamlNode* take(std::string_view key);
+  /// Returns the text of a scalar that is text, quoted or not.
+  std::optional<std::string> text(std::string_view key);
+  /// Returns an integer of least .. most.
+  std::optional<int> integer(std::string_view key, int64_t least, int64_t most = 1'000'000);
+  /// Returns a duration of at least `least`.
+  std::optional<std::chrono::milliseconds> duration(std::string_view key, std::chrono::milliseconds least);
+  /// Returns a path, made absolute with `directory`.
+  std::optional<std::string> path(std::string_view key, const std::string& directory);
+  /// Notes `message` if there is such an entry; it is not listed among the keys that are known.
+  void refuse(std::string_view key, std::string_view message);
+  /// Refuses every entry that was not asked for, naming the nearest known key.
+  void finish();
+
+  /// Notes an error at the value of `node`: "'fabric.devices' <message>".
+  void error(const YamlNode& node, std::string_view message);
+  Diagnostics& diagnostics() { return diagnostics_; }
+
+ private:
+  std::string full_name(std::string_view key) const;
+
+  const YamlNode& map_;
+  std::string path_;
+  Diagnostics& diagnostics_;
+  std::vector<std::string> known_;
+  std::vector<std::string> refused_;
+};
+
+/// Returns `path` itself if it is absolute, else `directory`/`path`; "." and ".." are taken out without looking at the disk.
+std::string absolute_path(const std::string& path, const std::string& directory);
+
+}  // namespace fabric::job
