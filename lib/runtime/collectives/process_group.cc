@@ -54,9 +54,15 @@ c10::intrusive_ptr<c10d::ProcessGroup> make_process_group(Store store, int rank,
     auto group = c10::make_intrusive<c10d::ProcessGroup>(store, rank, world_size);
     add_backend(*group, c10::make_intrusive<c10d::PrefixStore>("fabric/" + backend, store), backend, address, timeout);
     group->setGroupName("default");
+    // Gloo's connecting ends on each rank by itself: one that went on and left would break it for the others.
+    if (backend == "gloo") group->barrier()->wait();
     return group;
-  } catch (const std::exception&) {
-    rethrow_as_peer_error(concat("cannot join the process group '", backend, "' within ", timeout.count(), " ms: ", roll_call.report()));
+  } catch (const Error&) {
+    throw;  // of this rank: an address or a driver that does not work
+  } catch (const std::exception& error) {
+    // A peer's failure, whatever its type: stores and Gloo's connecting throw a plain c10::Error when a wait runs out.
+    std::throw_with_nested(PeerError(concat("cannot join the process group '", backend, "' within ", timeout.count(),
+                                            " ms: ", roll_call.report(), "; ", brief_reason(error))));
   }
 }
 

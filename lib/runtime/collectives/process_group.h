@@ -14,7 +14,8 @@ namespace fabric {
 /// "nccl" (cuda tensors; needs libfabric_cuda.so). `address` is the numeric address on which this rank listens. `timeout`
 /// bounds the joining and is the default of every later operation; it must be positive. Blocks until all ranks have come.
 ///
-/// Throws PeerError that names the ranks that have not come, UsageError for an unknown backend or one that cannot run here.
+/// Throws PeerError that names the ranks that have not come, UsageError for an unknown backend or one that
+/// cannot run here, SystemError if this rank cannot listen on `address`.
 c10::intrusive_ptr<c10d::ProcessGroup> make_process_group(c10::intrusive_ptr<c10d::Store> store, int rank, int world_size,
                                                           const std::string& backend, const std::string& address,
                                                           std::chrono::milliseconds timeout);

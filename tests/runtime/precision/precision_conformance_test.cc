@@ -1,0 +1,20 @@
+#include "conformance/precision_conformance.h"
+
+#include "fabric/registry.h"
+
+namespace fabric::testing {
+namespace {
+
+PrecisionCase builtin(const std::string& name) {
+  return {.name = name, .create = [=] {
+            PrecisionRegistry registry("precision");
+            add_builtin_precisions(registry);
+            return registry.create(name);
+          }};
+}
+
+}  // namespace
+
+INSTANTIATE_TEST_SUITE_P(Builtin, PrecisionConformanceTest, ::testing::Values(builtin("32-true")), case_name);
+
+}  // namespace fabric::testing
