@@ -28,7 +28,8 @@ T value_of(const nlohmann::json& object, const char* key, T otherwise) {
 Accelerators parse_accelerators(std::string_view json) {
   Accelerators result;
   const nlohmann::json document = nlohmann::json::parse(json, nullptr, false);
-  const bool is_report = document.is_object() && document.contains("accelerators") && document["accelerators"].is_array();
+  const bool is_report =
+      document.is_object() && document.contains("accelerators") && document["accelerators"].is_array();
   if (!is_report) {
     result.note = "fabric-worker --probe must print a JSON object with a list 'accelerators', but did not";
     return result;
@@ -54,7 +55,8 @@ void AcceleratorProbe::start(Done done) {
   deadline_ = loop_.call_after(options_.timeout, [this] {
     process_->signal_group(SIGKILL);
     const auto timeout_ms = std::chrono::duration_cast<std::chrono::milliseconds>(options_.timeout).count();
-    finish({{}, concat("fabric-worker --probe must answer within ", timeout_ms, " ms, but did not; a driver may hang")});
+    finish(
+        {{}, concat("fabric-worker --probe must answer within ", timeout_ms, " ms, but did not; a driver may hang")});
   });
 }
 
@@ -79,8 +81,9 @@ Status AcceleratorProbe::start_process() {
   FABRIC_ASSIGN_OR_RETURN(pump_, process::OutputPump::create(loop_, process_->take_stdout(), std::move(sink)));
   return process_->watch(loop_, [this](process::ChildExit exit) {
     if (!exit.ok() && output_.empty()) {
-      finish({{}, exit.signal != 0 ? concat("fabric-worker --probe was killed by signal ", exit.signal)
-                                   : concat("fabric-worker --probe ended with exit code ", exit.exit_code)});
+      finish({{},
+              exit.signal != 0 ? concat("fabric-worker --probe was killed by signal ", exit.signal)
+                               : concat("fabric-worker --probe ended with exit code ", exit.exit_code)});
     }
   });
 }

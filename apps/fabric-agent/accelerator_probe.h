@@ -28,8 +28,8 @@ Accelerators parse_accelerators(std::string_view json);
 class AcceleratorProbe {
  public:
   struct Options {
-    std::string worker;                    ///< path of fabric-worker
-    std::vector<std::string> environment;  ///< "NAME=value"
+    std::string worker;                             ///< path of fabric-worker
+    std::vector<std::string> environment;           ///< "NAME=value"
     std::string nvidia_control = "/dev/nvidiactl";  ///< there is a driver where this exists
     Nanoseconds timeout = std::chrono::seconds(2);
   };

@@ -14,7 +14,8 @@ void ExecRankStarter::start(const RankLaunch& launch, std::function<void(Result<
 Result<StartedRank> ExecRankStarter::start_now(const RankLaunch& launch) const {
   StartedRank rank;
   int ends[2] = {-1, -1};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return errno_status(errno, "create a socket pair");
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    return errno_status(errno, "create a socket pair");
   rank.socket.reset(ends[0]);
   const UniqueFd worker_end(ends[1]);
   rank.crash_file.reset(::memfd_create("fabric-crash", MFD_CLOEXEC));

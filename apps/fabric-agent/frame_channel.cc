@@ -73,8 +73,10 @@ bool FrameChannel::read_once() {
   }
   if (got < 0 && errno == EAGAIN) return false;
   // A peer that dies with unread bytes in its socket resets it: an end like any other.
-  if (got < 0 && errno != ECONNRESET) fail(errno_status(errno, "read from a socket"));
-  else fail(received_.is_mid_frame() ? data_loss("the stream ended within a frame") : ok_status());
+  if (got < 0 && errno != ECONNRESET)
+    fail(errno_status(errno, "read from a socket"));
+  else
+    fail(received_.is_mid_frame() ? data_loss("the stream ended within a frame") : ok_status());
   return false;
 }
 

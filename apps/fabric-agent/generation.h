@@ -58,8 +58,8 @@ class Generation final : public RankObserver {
   std::vector<std::unique_ptr<RankProcess>> ranks_;  // by local rank
   size_t ranks_left_ = 0;
   std::string stop_reason_;
-  process::TimerId timer_;      // end of the grace period, then the rounds that end descendants
-  TimePoint give_up_at_;        // of those rounds
+  process::TimerId timer_;  // end of the grace period, then the rounds that end descendants
+  TimePoint give_up_at_;    // of those rounds
 };
 
 }  // namespace fabric::agent

@@ -33,8 +33,10 @@ class GrpcCoordinator final : public CoordinatorPort {
     callbacks.closed = [this, &loop, &link](Status status) {
       loop.post([this, &loop, &link, status = std::move(status)] {
         closed_ = true;
-        if (closing_) loop.stop();
-        else link.on_coordinator_closed(status);
+        if (closing_)
+          loop.stop();
+        else
+          link.on_coordinator_closed(status);
       });
     };
     FABRIC_ASSIGN_OR_RETURN(client_, control::AgentClient::connect(std::move(socket), std::move(callbacks)));
@@ -81,7 +83,8 @@ Status run(UniqueFd coordinator_socket, UniqueFd supervisor_socket, pid_t superv
   FABRIC_RETURN_IF_ERROR(loop->watch(pidfd.get(), EPOLLIN, [&](uint32_t) { loop->stop(); }));
   const auto on_signal = [&](int number) {
     if (number == SIGCHLD) return;  // the supervisor's end comes through its pidfd
-    link->shut_down(exit_code::kSignalBase + number, concat("the agent was told to end (SIG", sigabbrev_np(number), ")"));
+    link->shut_down(exit_code::kSignalBase + number,
+                    concat("the agent was told to end (SIG", sigabbrev_np(number), ")"));
   };
   FABRIC_ASSIGN_OR_RETURN(
       const std::unique_ptr<process::SignalWatcher> signals,
@@ -105,7 +108,8 @@ int run_link(const AgentOptions& options, UniqueFd coordinator, UniqueFd supervi
   const control::GrpcLogRoute grpc_log(log);
   int exit_code = exit_code::kFailure;
   Status status = process::become_subreaper();
-  if (status.ok()) status = run(std::move(coordinator), std::move(supervisor_socket), supervisor, log, clock, exit_code);
+  if (status.ok())
+    status = run(std::move(coordinator), std::move(supervisor_socket), supervisor, log, clock, exit_code);
   if (!status.ok()) log.error("the link cannot run", {{"reason", status.message()}});
   process::kill_all_descendants(kKillTimeout, clock);
   return exit_code;

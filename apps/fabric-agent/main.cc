@@ -38,11 +38,13 @@ void describe_options(CLI::App& app, CommandLine& line) {
                                                           {"warning", LogLevel::kWarning},
                                                           {"error", LogLevel::kError}};
   app.set_version_flag("--version", std::string("fabric-agent ") + kVersion);
-  app.add_option("--coordinator-fd", line.coordinator_fd, "Inherited descriptor of a socket that leads to the coordinator")
+  app.add_option("--coordinator-fd", line.coordinator_fd,
+                 "Inherited descriptor of a socket that leads to the coordinator")
       ->required()
       ->check(CLI::Range(3, 1 << 20));
-  app.add_option("--agent-id", line.options.id, "Name of this agent, unique within the job")->required()->check(
-      [](const std::string& id) {
+  app.add_option("--agent-id", line.options.id, "Name of this agent, unique within the job")
+      ->required()
+      ->check([](const std::string& id) {
         return is_valid_name(id) ? "" : "must have 1 to 64 characters of [A-Za-z0-9._-], the first neither '.' nor '-'";
       });
   app.add_option("--worker", line.options.worker, "Path of fabric-worker; by default the one beside this program");
@@ -62,7 +64,8 @@ Status run(const CommandLine& line, int& exit_code) {
   std::signal(SIGPIPE, SIG_IGN);  // a reader of our log lines that goes away must not end the agent
   FABRIC_RETURN_IF_ERROR(process::block_signals({std::begin(kAgentSignals), std::end(kAgentSignals)}));
   int ends[2] = {-1, -1};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return errno_status(errno, "create a socket pair");
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    return errno_status(errno, "create a socket pair");
   UniqueFd links_end(ends[0]);
   UniqueFd supervisors_end(ends[1]);
   const pid_t link = ::getpid();

@@ -78,8 +78,10 @@ int count_in_list(std::string_view list) {
     int last = first;
     if (at < end && *at == '-') at = std::from_chars(at + 1, end, last).ptr;
     count += last - first + 1;
-    if (at < end && *at == ',') ++at;
-    else break;
+    if (at < end && *at == ',')
+      ++at;
+    else
+      break;
   }
   return count;
 }

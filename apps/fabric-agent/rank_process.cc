@@ -49,8 +49,9 @@ void RankProcess::reply(const frames::StoreReply& reply) {
 bool RankProcess::advance(RankEvent event) {
   const std::optional<RankState> next = next_state(state_, event);
   if (!next.has_value()) {
-    fail("a worker must say hello once, then ready once, but its frames came in another order; "
-         "agent and worker may be of different versions");
+    fail(
+        "a worker must say hello once, then ready once, but its frames came in another order; "
+        "agent and worker may be of different versions");
     return false;
   }
   state_ = *next;
@@ -62,8 +63,10 @@ void RankProcess::on_started(Result<StartedRank> started) {
   if (status.ok()) {
     advance(RankEvent::kSpawned);
     report_progress(RankPhase::kStarted);
-    if (killed_) kill(kill_reason_);
-    else if (terminated_) terminate();
+    if (killed_)
+      kill(kill_reason_);
+    else if (terminated_)
+      terminate();
     return;
   }
   context_.log.error("cannot start a rank", {{"rank", report_.global_rank}, {"reason", status.message()}});
@@ -82,10 +85,10 @@ Status RankProcess::adopt(StartedRank started) {
   process_ = std::move(started.process);
   crash_file_ = std::move(started.crash_file);
   report_.pid = process_->pid();
-  FABRIC_ASSIGN_OR_RETURN(
-      channel_, FrameChannel::create(context_.loop, std::move(started.socket),
-                                     {.frame = [this](std::string_view payload) { on_frame(payload); },
-                                      .closed = [this](const Status& status) { on_socket_closed(status); }}));
+  FABRIC_ASSIGN_OR_RETURN(channel_,
+                          FrameChannel::create(context_.loop, std::move(started.socket),
+                                               {.frame = [this](std::string_view payload) { on_frame(payload); },
+                                                .closed = [this](const Status& status) { on_socket_closed(status); }}));
   FABRIC_RETURN_IF_ERROR(start_pump(kStdout, std::move(started.stdout_pipe)));
   FABRIC_RETURN_IF_ERROR(start_pump(kStderr, std::move(started.stderr_pipe)));
   set_deadline(context_.limits.hello, "the worker must say hello, but was silent for too long");
@@ -100,8 +103,7 @@ Status RankProcess::start_pump(Stream stream, UniqueFd pipe) {
   sink.log_failed = [this](const Status& status) {
     context_.log.error("a rank's log is incomplete", {{"path", report_.log_path}, {"reason", status.message()}});
   };
-  FABRIC_ASSIGN_OR_RETURN(pumps_[stream],
-                          process::OutputPump::create(context_.loop, std::move(pipe), std::move(sink)));
+  FABRIC_ASSIGN_OR_RETURN(pumps_[stream], process::OutputPump::create(context_.loop, std::move(pipe), std::move(sink)));
   return ok_status();
 }
 
@@ -223,8 +225,10 @@ void RankProcess::report_exit() {
   crash_file_.reset();
   report_.last_log_lines = tail_.lines();
   report_.killed_by_us = was_killed_by_us();
-  if (!fault_.empty()) report_.message = fault_;
-  else if (report_.killed_by_us && report_.message.empty()) report_.message = kill_reason_;
+  if (!fault_.empty())
+    report_.message = fault_;
+  else if (report_.killed_by_us && report_.message.empty())
+    report_.message = kill_reason_;
   advance(RankEvent::kDrained);
   observer_.on_exited(report_);
 }

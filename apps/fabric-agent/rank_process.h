@@ -118,9 +118,9 @@ class RankProcess {
   process::TimerId deadline_;
   process::TimerId step_timer_;
   int64_t reported_step_ = -1;
-  bool terminated_ = false;   // SIGTERM was sent because the generation stops
-  bool killed_ = false;       // SIGKILL was sent because the generation stops
-  bool spoke_ = false;        // a failure of its own came before that
+  bool terminated_ = false;  // SIGTERM was sent because the generation stops
+  bool killed_ = false;      // SIGKILL was sent because the generation stops
+  bool spoke_ = false;       // a failure of its own came before that
   std::string kill_reason_;
   std::string fault_;
   ExitReport report_;

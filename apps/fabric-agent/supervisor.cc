@@ -146,8 +146,8 @@ void Supervisor::on_generation_stopped() {
 void Supervisor::forward_store_call(int local_rank, frames::StoreCall call) {
   const uint64_t id = next_call_id_++;
   open_calls_[id] = {generation_->id(), local_rank, call.id};
-  link_->send(frames::encode(
-      frames::FromSupervisor(frames::LinkStoreCall{id, generation_->id(), std::move(call.request)})));
+  link_->send(
+      frames::encode(frames::FromSupervisor(frames::LinkStoreCall{id, generation_->id(), std::move(call.request)})));
 }
 
 void Supervisor::on_lease_lapsed() {

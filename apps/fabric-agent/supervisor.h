@@ -84,12 +84,12 @@ class Supervisor {
   RankContext context_;
   std::unique_ptr<FrameChannel> link_;
   std::unique_ptr<AcceleratorProbe> probe_;
-  std::unique_ptr<Generation> generation_;     // the one that runs or ends
-  std::optional<GenerationPlan> next_plan_;    // starts when that has stopped
-  GenerationId newest_;                        // of those that were ordered
+  std::unique_ptr<Generation> generation_;   // the one that runs or ends
+  std::optional<GenerationPlan> next_plan_;  // starts when that has stopped
+  GenerationId newest_;                      // of those that were ordered
   uint64_t next_call_id_ = 1;
   std::unordered_map<uint64_t, OpenCall> open_calls_;
-  std::optional<TimePoint> lease_until_;       // none: the coordinator has given no lease
+  std::optional<TimePoint> lease_until_;  // none: the coordinator has given no lease
   process::TimerId lease_timer_;
   bool shutting_down_ = false;
   int exit_code_ = 0;

@@ -31,7 +31,8 @@ Status bind_to_link(pid_t link) {
   return process::become_subreaper();
 }
 
-Status run(const AgentOptions& options, UniqueFd link_socket, pid_t link, Log& log, const Clock& clock, int& exit_code) {
+Status run(const AgentOptions& options, UniqueFd link_socket, pid_t link, Log& log, const Clock& clock,
+           int& exit_code) {
   FABRIC_ASSIGN_OR_RETURN(const UniqueFd link_pidfd, process::open_pidfd(link));
   FABRIC_RETURN_IF_ERROR(bind_to_link(link));
   FABRIC_ASSIGN_OR_RETURN(const std::unique_ptr<process::EventLoop> loop, process::EventLoop::create(clock));
@@ -51,7 +52,8 @@ Status run(const AgentOptions& options, UniqueFd link_socket, pid_t link, Log& l
     if (number == SIGCHLD) return supervisor->reap_orphans();
     if (::getppid() != link) return supervisor->abandon("the link has ended");
     // A terminal's SIGINT and SIGHUP reach both processes; the link says what follows from them.
-    if (number == SIGTERM) supervisor->shut_down(exit_code::kSignalBase + SIGTERM, "the agent was told to end (SIGTERM)");
+    if (number == SIGTERM)
+      supervisor->shut_down(exit_code::kSignalBase + SIGTERM, "the agent was told to end (SIGTERM)");
   };
   FABRIC_ASSIGN_OR_RETURN(
       const std::unique_ptr<process::SignalWatcher> signals,

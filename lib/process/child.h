@@ -30,10 +30,10 @@ struct InheritedFd {
 /// What to start and with what. The child gets stdin from nowhere, no descriptor that is not named here, an empty signal
 /// mask, default signal actions, and a process group of its own.
 struct ChildOptions {
-  std::string program;                    ///< path of the executable; no search in PATH, never a shell
-  std::vector<std::string> arguments;     ///< without the program's name
-  std::vector<std::string> environment;   ///< "NAME=value"; the whole of it
-  std::string working_directory;          ///< empty: the parent's
+  std::string program;                   ///< path of the executable; no search in PATH, never a shell
+  std::vector<std::string> arguments;    ///< without the program's name
+  std::vector<std::string> environment;  ///< "NAME=value"; the whole of it
+  std::string working_directory;         ///< empty: the parent's
   std::vector<InheritedFd> inherit;
   ChildStream stdout_to = ChildStream::kInherit;
   ChildStream stderr_to = ChildStream::kInherit;

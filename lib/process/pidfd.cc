@@ -2,7 +2,7 @@
 
 #include <cerrno>
 
-extern "C" {             // glibc 2.36's header forgot it
+extern "C" {  // glibc 2.36's header forgot it
 #include <sys/pidfd.h>
 }
 

@@ -33,8 +33,7 @@ Result<std::unique_ptr<SignalWatcher>> SignalWatcher::create(EventLoop& loop, co
   UniqueFd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd) return errno_status(errno, "create a signalfd");
   std::unique_ptr<SignalWatcher> watcher(new SignalWatcher(loop, std::move(fd), std::move(callback)));
-  FABRIC_RETURN_IF_ERROR(
-      loop.watch(watcher->fd_.get(), EPOLLIN, [self = watcher.get()](uint32_t) { self->take(); }));
+  FABRIC_RETURN_IF_ERROR(loop.watch(watcher->fd_.get(), EPOLLIN, [self = watcher.get()](uint32_t) { self->take(); }));
   return watcher;
 }
 

@@ -32,7 +32,9 @@ class AcceleratorConformanceTest : public ::testing::TestWithParam<AcceleratorCa
   std::unique_ptr<Accelerator> accelerator_;
 };
 
-TEST_P(AcceleratorConformanceTest, HasTheNameThatItIsRegisteredUnder) { EXPECT_EQ(accelerator_->name(), GetParam().name); }
+TEST_P(AcceleratorConformanceTest, HasTheNameThatItIsRegisteredUnder) {
+  EXPECT_EQ(accelerator_->name(), GetParam().name);
+}
 
 TEST_P(AcceleratorConformanceTest, HasADeviceForEveryRankThatAutoStarts) {
   ASSERT_GE(accelerator_->auto_device_count(), 1);

@@ -65,7 +65,8 @@ TEST_P(LoggerConformanceTest, RefusesStepsThatFall) {
 }
 
 TEST_P(LoggerConformanceTest, TakesNestedHyperparameters) {
-  const Value parameters = Dict{{"lr", 0.1}, {"optim", Dict{{"name", "sgd"}, {"betas", List{0.9, 0.99}}}}, {"none", {}}};
+  const Value parameters =
+      Dict{{"lr", 0.1}, {"optim", Dict{{"name", "sgd"}, {"betas", List{0.9, 0.99}}}}, {"none", {}}};
 
   EXPECT_NO_THROW(logger_->log_hyperparameters(parameters));
   EXPECT_NO_THROW(logger_->save());

@@ -1,7 +1,13 @@
 #pragma once
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/optim/sgd.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <memory>
 #include <string>
@@ -66,7 +72,8 @@ TEST_P(StrategyConformanceTest, StartsAllRanksWithTheParametersAndBuffersOfRankZ
     model->buffers()[0].fill_(strategy.collective().rank());
     const auto handle = rig.setup(*model);
     const at::Tensor weights = strategy.collective().all_gather(model->parameters()[0]);
-    for (int64_t rank = 0; rank < weights.size(0); ++rank) require(torch::equal(weights[rank], weights[0]), "equal weights");
+    for (int64_t rank = 0; rank < weights.size(0); ++rank)
+      require(torch::equal(weights[rank], weights[0]), "equal weights");
     require(model->buffers()[0].sum().item<double>() == 0, "buffers of rank 0");
   });
 }

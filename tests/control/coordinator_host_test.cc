@@ -41,6 +41,7 @@ class ScriptedAgent {
   void stopped(const GenerationPlan& plan) { client_->send(GenerationStopped{plan.generation}); }
   AgentClient& client() { return *client_; }
 
+  std::function<void(ScriptedAgent&)> on_stop;  // set by the script
   Inbox<StopGeneration> stops;
   Inbox<Shutdown> shutdowns;
   Inbox<uint64_t> acks;
@@ -51,7 +52,10 @@ class ScriptedAgent {
   void receive(CoordinatorMessage message) {
     ready_future_.wait();
     if (const auto* start = std::get_if<StartGeneration>(&message)) return script_(*this, start->plan);
-    if (const auto* stop = std::get_if<StopGeneration>(&message)) return stops.push(*stop);
+    if (const auto* stop = std::get_if<StopGeneration>(&message)) {
+      if (on_stop) on_stop(*this);
+      return stops.push(*stop);
+    }
     if (const auto* ack = std::get_if<HeartbeatAck>(&message)) return acks.push(ack->sequence);
     if (const auto* shutdown = std::get_if<Shutdown>(&message)) {
       shutdowns.push(*shutdown);
@@ -178,17 +182,19 @@ TEST_F(CoordinatorHostTest, TheSecondAgentOfANameIsRefusedAndTheFirstLives) {
 TEST_F(CoordinatorHostTest, AStopRequestReachesTheAgents) {
   make(two_ranks());
   const auto a = agent("a", [this](ScriptedAgent& self, const GenerationPlan& plan) {
+    self.on_stop = [plan](ScriptedAgent& stopping) {
+      stopping.exit_rank(plan, 0, exit_code::kRequeue);
+      stopping.exit_rank(plan, 1, exit_code::kRequeue);
+      stopping.stopped(plan);
+    };
     loop_->post([this] { host_->request_stop("interrupted", 130, false); });
-    EXPECT_EQ(self.acks.next(), 1u);
-    self.exit_rank(plan, 0, 75);
-    self.exit_rank(plan, 1, 75);
-    self.stopped(plan);
   });
 
   loop_->run();
 
   ASSERT_TRUE(outcome_);
-  EXPECT_EQ(outcome_->exit_code, 75);
+  EXPECT_EQ(outcome_->exit_code, exit_code::kRequeue);
+  EXPECT_EQ(a->stops.next()->grace_ms, 30'000);
 }
 
 TEST_F(CoordinatorHostTest, AnAgentThatVanishesIsWaitedForAndThenMissed) {

@@ -63,10 +63,13 @@ class ChildTest : public ::testing::Test {
       ++open;
       pump = std::move(*OutputPump::create(*loop_, std::move(pipe), std::move(sink)));
     }
-    EXPECT_TRUE(child.watch(*loop_, [&](ChildExit status) {
-                       result = status;
-                       closed();
-                     }).ok());
+    EXPECT_TRUE(child
+                    .watch(*loop_,
+                           [&](ChildExit status) {
+                             result = status;
+                             closed();
+                           })
+                    .ok());
     loop_->run();
     return result;
   }
@@ -113,7 +116,7 @@ TEST_F(ChildTest, NamesTheWorkingDirectoryThatCannotBeEntered) {
 }
 
 TEST_F(ChildTest, InheritsOnlyTheNamedDescriptorsAtTheirNumbers) {
-  const UniqueFd first(::memfd_create("first", 0));   // not O_CLOEXEC: must be closed all the same
+  const UniqueFd first(::memfd_create("first", 0));  // not O_CLOEXEC: must be closed all the same
   const UniqueFd second(::memfd_create("second", MFD_CLOEXEC));
   ASSERT_EQ(::write(first.get(), "1", 1), 1);
   ASSERT_EQ(::write(second.get(), "2", 1), 1);

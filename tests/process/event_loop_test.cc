@@ -173,10 +173,13 @@ TEST_F(EventLoopTest, TellsANewWatchFromAnOldOneOfTheSameNumber) {
 TEST_F(EventLoopTest, ChangesWhatItWaitsFor) {
   const Pipe pipe = readable_pipe();
   uint32_t seen = 0;
-  ASSERT_TRUE(loop_->watch(pipe.write_end.get(), 0, [&](uint32_t events) {
-                     seen = events;
-                     loop_->stop();
-                   }).ok());
+  ASSERT_TRUE(loop_
+                  ->watch(pipe.write_end.get(), 0,
+                          [&](uint32_t events) {
+                            seen = events;
+                            loop_->stop();
+                          })
+                  .ok());
   loop_->call_after(1ms, [&] {
     EXPECT_EQ(seen, 0u);
     loop_->modify(pipe.write_end.get(), EPOLLOUT);

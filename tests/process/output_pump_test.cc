@@ -29,7 +29,9 @@ class OutputPumpTest : public ::testing::Test {
     write_end_.reset(ends[1]);
     OutputSink sink;
     sink.log_fd = log_.get();
-    sink.lines = [this](std::span<const std::string_view> lines) { lines_.insert(lines_.end(), lines.begin(), lines.end()); };
+    sink.lines = [this](std::span<const std::string_view> lines) {
+      lines_.insert(lines_.end(), lines.begin(), lines.end());
+    };
     sink.closed = [this] {
       closed_ = true;
       pump_.reset();

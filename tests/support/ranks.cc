@@ -50,7 +50,8 @@ void leave(RankEnvironment& environment, bool is_well) {
   }
 }
 
-[[noreturn]] void be_rank(RankEnvironment environment, const std::function<std::string(RankEnvironment&)>& body, int pipe) {
+[[noreturn]] void be_rank(RankEnvironment environment, const std::function<std::string(RankEnvironment&)>& body,
+                          int pipe) {
   std::string report;
   try {
     report = "+" + body(environment);

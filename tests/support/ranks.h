@@ -42,9 +42,9 @@ class RankEnvironment final : public Environment {
 
 /// How a rank ended.
 struct RankOutcome {
-  bool ok = false;       ///< its body returned
-  int signal = 0;        ///< the signal that ended it, 0 if none did
-  std::string text;      ///< what the body returned, or "<class>: <message>" of the exception it threw
+  bool ok = false;   ///< its body returned
+  int signal = 0;    ///< the signal that ended it, 0 if none did
+  std::string text;  ///< what the body returned, or "<class>: <message>" of the exception it threw
 };
 
 /// Runs `body` in `world_size` forked processes at once and returns their outcomes by rank. Ranks that are not done after

@@ -39,7 +39,9 @@ struct StrategyRig {
     add_builtin_strategies(registry);
     return registry.create(name);
   }
-  std::shared_ptr<StrategyModule> setup(torch::nn::Module& module) { return strategy->setup_module(parameters_of(module)); }
+  std::shared_ptr<StrategyModule> setup(torch::nn::Module& module) {
+    return strategy->setup_module(parameters_of(module));
+  }
 
   CpuAccelerator accelerator;
   std::unique_ptr<Strategy> strategy;

@@ -10,17 +10,18 @@ namespace {
 std::optional<std::string> always_available() { return std::nullopt; }
 
 std::unique_ptr<Accelerator> make_best_accelerator() {
-  if (const CudaLibrary& cuda = cuda_library(); cuda.api != nullptr) return std::make_unique<CudaAccelerator>(*cuda.api);
+  if (const CudaLibrary& cuda = cuda_library(); cuda.api != nullptr)
+    return std::make_unique<CudaAccelerator>(*cuda.api);
   return std::make_unique<CpuAccelerator>();
 }
 
 }  // namespace
 
 void add_builtin_accelerators(AcceleratorRegistry& registry) {
-  registry.add({.name = "cpu",
-                .description = "the processor's cores",
-                .why_unavailable = always_available,
-                .create = [] { return std::make_unique<CpuAccelerator>(); }});
+  registry.add(
+      {.name = "cpu", .description = "the processor's cores", .why_unavailable = always_available, .create = [] {
+         return std::make_unique<CpuAccelerator>();
+       }});
   registry.add({.name = "cuda",
                 .description = "NVIDIA GPUs",
                 .why_unavailable = [] { return cuda_library().why_not; },

@@ -28,9 +28,11 @@ CudaLibrary load() {
   const std::string path = (own_directory() / kLibraryName).string();
   // Never closed: LibTorch's CUDA hooks stay registered in the process.
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
-  if (handle == nullptr) return failed(concat("the driver shows devices, but '", path, "' cannot be loaded: ", dlerror()));
+  if (handle == nullptr)
+    return failed(concat("the driver shows devices, but '", path, "' cannot be loaded: ", dlerror()));
   const auto entry = reinterpret_cast<FabricCudaApiFunction>(dlsym(handle, kCudaApiSymbol));
-  if (entry == nullptr) return failed(concat("'", path, "' has no function ", kCudaApiSymbol, "; install both libraries of one build"));
+  if (entry == nullptr)
+    return failed(concat("'", path, "' has no function ", kCudaApiSymbol, "; install both libraries of one build"));
   const CudaApi* api = entry();
   if (api->abi_version != kCudaApiVersion) {
     return failed(concat("'", path, "' must be of interface ", kCudaApiVersion, ", but is of ", api->abi_version,
@@ -43,18 +45,22 @@ CudaLibrary load() {
 
 DriverAnswer ask_cuda_driver() {
   void* driver = dlopen(kDriverName, RTLD_NOW | RTLD_LOCAL);
-  if (driver == nullptr) return {.device_count = 0, .why_not = concat("no NVIDIA driver: ", kDriverName, " is not there")};
+  if (driver == nullptr)
+    return {.device_count = 0, .why_not = concat("no NVIDIA driver: ", kDriverName, " is not there")};
   const auto init = reinterpret_cast<int (*)(unsigned)>(dlsym(driver, "cuInit"));
   const auto get_count = reinterpret_cast<int (*)(int*)>(dlsym(driver, "cuDeviceGetCount"));
-  if (init == nullptr || get_count == nullptr) return {.device_count = 0, .why_not = concat(kDriverName, " is no NVIDIA driver")};
+  if (init == nullptr || get_count == nullptr)
+    return {.device_count = 0, .why_not = concat(kDriverName, " is no NVIDIA driver")};
   if (const int code = init(0); code != kCudaSuccess) {
     return {.device_count = 0, .why_not = concat("the NVIDIA driver does not start: cuInit returned ", code)};
   }
   int count = 0;
   if (const int code = get_count(&count); code != kCudaSuccess) {
-    return {.device_count = 0, .why_not = concat("the NVIDIA driver does not answer: cuDeviceGetCount returned ", code)};
+    return {.device_count = 0,
+            .why_not = concat("the NVIDIA driver does not answer: cuDeviceGetCount returned ", code)};
   }
-  if (count == 0) return {.device_count = 0, .why_not = "the NVIDIA driver shows no device; look at CUDA_VISIBLE_DEVICES"};
+  if (count == 0)
+    return {.device_count = 0, .why_not = "the NVIDIA driver shows no device; look at CUDA_VISIBLE_DEVICES"};
   return {.device_count = count, .why_not = std::nullopt};
 }
 

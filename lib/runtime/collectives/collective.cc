@@ -28,7 +28,8 @@ Collective::~Collective() = default;
 
 ReduceOp reduce_op(std::string_view name) {
   std::string lower(name);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   for (const NamedOp& entry : kNamedOps) {
     if (entry.name == lower) return entry.op;
   }

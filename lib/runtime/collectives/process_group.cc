@@ -20,7 +20,8 @@ c10::intrusive_ptr<c10d::Backend> make_nccl_backend(const Store& store, int rank
   const CudaLibrary& cuda = cuda_library();
   if (cuda.api == nullptr) throw UsageError(concat("process group backend 'nccl' cannot run here: ", *cuda.why_not));
   char error[512] = {};
-  c10d::Backend* backend = cuda.api->make_nccl_backend(store.get(), rank, world_size, timeout.count(), error, sizeof error);
+  c10d::Backend* backend =
+      cuda.api->make_nccl_backend(store.get(), rank, world_size, timeout.count(), error, sizeof error);
   if (backend == nullptr) throw PeerError(concat("cannot make the NCCL process group: ", error));
   return c10::intrusive_ptr<c10d::Backend>::reclaim(backend);
 }
@@ -40,12 +41,14 @@ void add_backend(c10d::ProcessGroup& group, const Store& store, const std::strin
 
 }  // namespace
 
-c10::intrusive_ptr<c10d::ProcessGroup> make_process_group(Store store, int rank, int world_size, const std::string& backend,
-                                                          const std::string& address, std::chrono::milliseconds timeout) {
+c10::intrusive_ptr<c10d::ProcessGroup> make_process_group(Store store, int rank, int world_size,
+                                                          const std::string& backend, const std::string& address,
+                                                          std::chrono::milliseconds timeout) {
   if (backend != "gloo" && backend != "nccl") {
     throw UsageError(concat("process group backend must be one of {gloo, nccl}, but is '", backend, "'"));
   }
-  if (timeout.count() <= 0) throw UsageError(concat("process group timeout must be positive, but is ", timeout.count(), " ms"));
+  if (timeout.count() <= 0)
+    throw UsageError(concat("process group timeout must be positive, but is ", timeout.count(), " ms"));
   store = store->clone();  // the caller's keeps its own timeout
   store->setTimeout(timeout);
   RollCall roll_call(store, "join", rank, world_size);

@@ -16,8 +16,9 @@ namespace fabric {
 ///
 /// Throws PeerError that names the ranks that have not come, UsageError for an unknown backend or one that
 /// cannot run here, SystemError if this rank cannot listen on `address`.
-c10::intrusive_ptr<c10d::ProcessGroup> make_process_group(c10::intrusive_ptr<c10d::Store> store, int rank, int world_size,
-                                                          const std::string& backend, const std::string& address,
+c10::intrusive_ptr<c10d::ProcessGroup> make_process_group(c10::intrusive_ptr<c10d::Store> store, int rank,
+                                                          int world_size, const std::string& backend,
+                                                          const std::string& address,
                                                           std::chrono::milliseconds timeout);
 
 }  // namespace fabric

@@ -16,11 +16,15 @@ namespace {
 
 c10d::ReduceOp::RedOpType c10d_op(ReduceOp op) {
   switch (op) {
-    case ReduceOp::kMax: return c10d::ReduceOp::MAX;
-    case ReduceOp::kMin: return c10d::ReduceOp::MIN;
-    case ReduceOp::kProduct: return c10d::ReduceOp::PRODUCT;
+    case ReduceOp::kMax:
+      return c10d::ReduceOp::MAX;
+    case ReduceOp::kMin:
+      return c10d::ReduceOp::MIN;
+    case ReduceOp::kProduct:
+      return c10d::ReduceOp::PRODUCT;
     case ReduceOp::kSum:
-    case ReduceOp::kMean: break;  // Gloo has no mean: sum, then divide, as PyTorch does
+    case ReduceOp::kMean:
+      break;  // Gloo has no mean: sum, then divide, as PyTorch does
   }
   return c10d::ReduceOp::SUM;
 }
@@ -41,9 +45,11 @@ void run(std::string_view what, const Start& start) {
 
 }  // namespace
 
-ProcessGroupCollective::ProcessGroupCollective(c10::intrusive_ptr<c10d::ProcessGroup> group, c10::intrusive_ptr<c10d::Store> store,
-                                               c10::Device device)
-    : group_(std::move(group)), device_(device), barriers_(std::move(store), "barrier", group_->getRank(), group_->getSize()) {}
+ProcessGroupCollective::ProcessGroupCollective(c10::intrusive_ptr<c10d::ProcessGroup> group,
+                                               c10::intrusive_ptr<c10d::Store> store, c10::Device device)
+    : group_(std::move(group)),
+      device_(device),
+      barriers_(std::move(store), "barrier", group_->getRank(), group_->getSize()) {}
 
 void ProcessGroupCollective::barrier(std::string_view name) {
   const std::string called = name.empty() ? "barrier" : concat("barrier '", name, "'");
@@ -123,7 +129,8 @@ void ProcessGroupCollective::check_source(int source) const {
 
 void ProcessGroupCollective::check_device(const at::Tensor& tensor, std::string_view operation) const {
   if (!tensor.defined()) throw UsageError(concat(operation, " needs a tensor, but got an undefined one"));
-  if (tensor.layout() != c10::kStrided) throw UsageError(concat(operation, " needs a dense tensor; convert it with to_dense()"));
+  if (tensor.layout() != c10::kStrided)
+    throw UsageError(concat(operation, " needs a dense tensor; convert it with to_dense()"));
   if (tensor.device().type() != device_.type()) {
     throw UsageError(concat(operation, " needs a tensor on ", device_.str(), ", but it is on ", tensor.device().str(),
                             "; move it with fabric.to_device()"));

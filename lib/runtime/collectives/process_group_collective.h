@@ -17,7 +17,8 @@ namespace fabric {
 class ProcessGroupCollective final : public Collective {
  public:
   /// `device` is where the backend wants its tensors. `store` is that of `group`'s ranks, for roll-calls of barriers.
-  ProcessGroupCollective(c10::intrusive_ptr<c10d::ProcessGroup> group, c10::intrusive_ptr<c10d::Store> store, c10::Device device);
+  ProcessGroupCollective(c10::intrusive_ptr<c10d::ProcessGroup> group, c10::intrusive_ptr<c10d::Store> store,
+                         c10::Device device);
 
   int rank() const override { return group_->getRank(); }
   int world_size() const override { return group_->getSize(); }

@@ -16,7 +16,9 @@ std::string listed(const std::vector<int>& ranks) {
 
 }  // namespace
 
-std::string RollCall::key(uint64_t number, int rank) const { return concat("fabric/", purpose_, "/", number, "/", rank); }
+std::string RollCall::key(uint64_t number, int rank) const {
+  return concat("fabric/", purpose_, "/", number, "/", rank);
+}
 
 void RollCall::answer(std::string_view place) {
   ++number_;
@@ -37,11 +39,13 @@ std::string RollCall::report() const try {
     }
     const std::vector<uint8_t> bytes = store_->get(answer_key);
     const std::string place(bytes.begin(), bytes.end());
-    if (place != place_) elsewhere += concat(elsewhere.empty() ? "" : ", ", "rank ", rank, " is at '", place, "' instead");
+    if (place != place_)
+      elsewhere += concat(elsewhere.empty() ? "" : ", ", "rank ", rank, " is at '", place, "' instead");
   }
   if (missing.empty() && elsewhere.empty()) return "all ranks have come";
   if (missing.empty()) return elsewhere;
-  const std::string absent = concat(listed(missing), " of ", world_size_, missing.size() == 1 ? " has" : " have", " not come");
+  const std::string absent =
+      concat(listed(missing), " of ", world_size_, missing.size() == 1 ? " has" : " have", " not come");
   return elsewhere.empty() ? absent : concat(absent, ", ", elsewhere);
 } catch (const std::exception&) {
   return "who is missing is not known, because the store does not answer";

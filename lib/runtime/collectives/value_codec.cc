@@ -23,7 +23,8 @@ bool is_plain(at::ScalarType type) {
 class Writer {
  public:
   void value(const Value& v, int depth) {
-    if (depth > kMaxDepth) throw UsageError(concat("a value must be at most ", kMaxDepth, " levels deep to be broadcast"));
+    if (depth > kMaxDepth)
+      throw UsageError(concat("a value must be at most ", kMaxDepth, " levels deep to be broadcast"));
     if (v.is_none()) tag(Tag::kNone);
     if (v.is_bool()) scalar(Tag::kBool, static_cast<uint8_t>(v.to_bool()));
     if (v.is_int()) scalar(Tag::kInt, v.to_int());
@@ -86,14 +87,22 @@ class Reader {
   Value value(int depth) {
     require(depth <= kMaxDepth, "too deep");
     switch (raw<Tag>()) {
-      case Tag::kNone: return {};
-      case Tag::kBool: return raw<uint8_t>() != 0;
-      case Tag::kInt: return raw<int64_t>();
-      case Tag::kDouble: return raw<double>();
-      case Tag::kString: return text();
-      case Tag::kTensor: return tensor();
-      case Tag::kList: return list(depth);
-      case Tag::kDict: return dict(depth);
+      case Tag::kNone:
+        return {};
+      case Tag::kBool:
+        return raw<uint8_t>() != 0;
+      case Tag::kInt:
+        return raw<int64_t>();
+      case Tag::kDouble:
+        return raw<double>();
+      case Tag::kString:
+        return text();
+      case Tag::kTensor:
+        return tensor();
+      case Tag::kList:
+        return list(depth);
+      case Tag::kDict:
+        return dict(depth);
     }
     require(false, "unknown kind");
     return {};
@@ -146,7 +155,8 @@ class Reader {
     for (uint64_t i = 0; i < dimensions; ++i) {
       const auto size = raw<int64_t>();
       require(size >= 0, "negative size");
-      require(size == 0 || bytes <= std::numeric_limits<uint64_t>::max() / static_cast<uint64_t>(size), "size overflows");
+      require(size == 0 || bytes <= std::numeric_limits<uint64_t>::max() / static_cast<uint64_t>(size),
+              "size overflows");
       bytes *= static_cast<uint64_t>(size);
       sizes.push_back(size);
     }

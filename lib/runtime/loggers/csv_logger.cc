@@ -59,7 +59,8 @@ CsvLogger::~CsvLogger() {
 }
 
 void CsvLogger::log_metrics(const std::map<std::string, double>& metrics, int64_t step) {
-  if (metrics.count("step") != 0) throw UsageError("a metric must not be called 'step', which is the first column of every log; rename it");
+  if (metrics.count("step") != 0)
+    throw UsageError("a metric must not be called 'step', which is the first column of every log; rename it");
   if (last_step_ && step < *last_step_) {
     throw UsageError(concat("steps of a log must not fall, but step ", step, " comes after step ", *last_step_));
   }
@@ -75,7 +76,8 @@ void CsvLogger::log_metrics(const std::map<std::string, double>& metrics, int64_
 
 void CsvLogger::log_hyperparameters(const Value& parameters) {
   for (auto& [name, value] : flat_parameters(parameters)) {
-    const auto same = std::find_if(parameters_.begin(), parameters_.end(), [&](const auto& known) { return known.first == name; });
+    const auto same =
+        std::find_if(parameters_.begin(), parameters_.end(), [&](const auto& known) { return known.first == name; });
     if (same == parameters_.end()) {
       parameters_.emplace_back(name, value);
     } else {
@@ -85,7 +87,8 @@ void CsvLogger::log_hyperparameters(const Value& parameters) {
   nlohmann::ordered_json json = nlohmann::ordered_json::object();
   for (const auto& [name, value] : parameters_) json[name] = json_of(value);
   make_directory(directory_);
-  replace_file_with(directory_ + "/hparams.json", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  replace_file_with(directory_ + "/hparams.json",
+                    json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 void CsvLogger::save() {
@@ -127,7 +130,8 @@ void CsvLogger::flush() {
 
 void CsvLogger::replace_file() {
   std::vector<CsvRow> all;
-  if (file_) all = parse_csv(std::string_view(read_file(path())).substr(0, static_cast<size_t>(settled_bytes_)), path()).rows;
+  if (file_)
+    all = parse_csv(std::string_view(read_file(path())).substr(0, static_cast<size_t>(settled_bytes_)), path()).rows;
   all.insert(all.end(), rows_.begin(), rows_.end());
   std::string text = csv_header(columns_);
   for (size_t i = 0; i < all.size(); ++i) {

@@ -59,7 +59,8 @@ bool read_number(const std::string& field, T& number) {
                           " is not of it; move the file away"));
 }
 
-CsvRow row_of(const std::vector<std::string>& fields, const std::vector<std::string>& columns, const std::string& path, size_t line) {
+CsvRow row_of(const std::vector<std::string>& fields, const std::vector<std::string>& columns, const std::string& path,
+              size_t line) {
   CsvRow row;
   if (fields.size() != columns.size() + 1 || !read_number(fields[0], row.step)) refuse(path, line);
   for (size_t i = 0; i < columns.size(); ++i) {

@@ -14,7 +14,9 @@ class AutoStrategy final : public Strategy {
   void setup_environment(Environment& environment, Accelerator& accelerator) override;
   c10::Device device() const override { return chosen().device(); }
   Collective& collective() override { return chosen().collective(); }
-  std::shared_ptr<StrategyModule> setup_module(const ModuleParameters& module) override { return chosen().setup_module(module); }
+  std::shared_ptr<StrategyModule> setup_module(const ModuleParameters& module) override {
+    return chosen().setup_module(module);
+  }
   void backward(const at::Tensor& loss) override { chosen().backward(loss); }
   DataShare data_share() const override { return chosen().data_share(); }
   bool needs_entry() const override { return chosen().needs_entry(); }

@@ -21,7 +21,8 @@ constexpr size_t kNamesInMessage = 10;
 
 std::string listed(const std::vector<std::string>& names) {
   std::string result;
-  for (size_t i = 0; i < names.size() && i < kNamesInMessage; ++i) result += concat(i == 0 ? "'" : ", '", names[i], "'");
+  for (size_t i = 0; i < names.size() && i < kNamesInMessage; ++i)
+    result += concat(i == 0 ? "'" : ", '", names[i], "'");
   if (names.size() > kNamesInMessage) result += concat(" and ", names.size() - kNamesInMessage, " more");
   return result;
 }
@@ -37,7 +38,7 @@ at::Tensor alias_of(const at::Tensor& gradient) {
 }  // namespace
 
 struct DdpModule::Trainable {
-  size_t index;                                          // in module_.parameters
+  size_t index;                                        // in module_.parameters
   std::shared_ptr<torch::autograd::Node> accumulator;  // the one that carries the reducer's hook
 };
 
@@ -49,7 +50,8 @@ DdpModule::DdpModule(ModuleParameters module, c10::intrusive_ptr<c10d::ProcessGr
   } catch (const c10::DistError&) {
     rethrow_as_peer_error("setup_module() failed, because another rank left or did not come");
   } catch (const c10::Error& error) {
-    std::throw_with_nested(UsageError(concat("a module must have the same parameters on all ranks: ", brief_reason(error))));
+    std::throw_with_nested(
+        UsageError(concat("a module must have the same parameters on all ranks: ", brief_reason(error))));
   } catch (const std::exception&) {
     rethrow_as_peer_error("setup_module() failed, because another rank left or did not come");
   }
@@ -61,8 +63,9 @@ DdpModule::DdpModule(ModuleParameters module, c10::intrusive_ptr<c10d::ProcessGr
 DdpModule::~DdpModule() = default;
 
 bool DdpModule::is_reached(const AutogradGraph& graph) const {
-  return std::any_of(module_.parameters.begin(), module_.parameters.end(),
-                     [&](const at::Tensor& parameter) { return parameter.requires_grad() && graph.reaches(parameter); });
+  return std::any_of(module_.parameters.begin(), module_.parameters.end(), [&](const at::Tensor& parameter) {
+    return parameter.requires_grad() && graph.reaches(parameter);
+  });
 }
 
 void DdpModule::prepare(const at::Tensor& loss, const AutogradGraph& graph) {
@@ -95,9 +98,10 @@ void DdpModule::check_all_reached(const AutogradGraph& graph) const {
     if (parameter.requires_grad() && !graph.reaches(parameter)) unused.push_back(module_.names[i]);
   }
   if (unused.empty()) return;
-  throw UsageError(concat("every trainable parameter must take part in the loss, but on rank ", group_->getRank(), " ",
-                          unused.size(), unused.size() == 1 ? " does" : " do", " not: ", listed(unused),
-                          "; freeze them with requires_grad_(false), or use strategy 'ddp_find_unused_parameters_true'"));
+  throw UsageError(
+      concat("every trainable parameter must take part in the loss, but on rank ", group_->getRank(), " ",
+             unused.size(), unused.size() == 1 ? " does" : " do", " not: ", listed(unused),
+             "; freeze them with requires_grad_(false), or use strategy 'ddp_find_unused_parameters_true'"));
 }
 
 bool DdpModule::is_reducer_current() const {
@@ -124,12 +128,14 @@ void DdpModule::make_reducer() {
     parameters.push_back(parameter);
   }
   const std::vector<bool> sparse(parameters.size(), false);
-  const std::vector<size_t> limits{static_cast<size_t>(options_.first_bucket_bytes), static_cast<size_t>(options_.bucket_bytes)};
+  const std::vector<size_t> limits{static_cast<size_t>(options_.first_bucket_bytes),
+                                   static_cast<size_t>(options_.bucket_bytes)};
   auto buckets = std::get<0>(c10d::compute_bucket_assignment_by_size(parameters, limits, sparse));
   std::reverse(buckets.begin(), buckets.end());  // gradients come last layer first
   reducer_ = std::make_unique<c10d::Reducer>(
       std::move(parameters), std::move(buckets), group_, sparse, options_.bucket_bytes, options_.find_unused_parameters,
-      /*gradient_as_bucket_view=*/true, std::move(names), options_.first_bucket_bytes, /*skip_all_reduce_unused_params=*/false,
+      /*gradient_as_bucket_view=*/true, std::move(names), options_.first_bucket_bytes,
+      /*skip_all_reduce_unused_params=*/false,
       /*use_python_reducer=*/false, /*bucket_bytes_cap_list=*/std::vector<int64_t>{});
 }
 

@@ -20,8 +20,8 @@ class SingleDeviceModule final : public StrategyModule {
 
 void SingleDeviceStrategy::setup_environment(Environment& environment, Accelerator& accelerator) {
   if (environment.world_size() != 1) {
-    throw UsageError(concat("strategy 'single_device' needs a world of 1 rank, but there are ", environment.world_size(),
-                            "; use strategy 'ddp', or set devices and num_nodes to 1"));
+    throw UsageError(concat("strategy 'single_device' needs a world of 1 rank, but there are ",
+                            environment.world_size(), "; use strategy 'ddp', or set devices and num_nodes to 1"));
   }
   device_ = accelerator.device(environment.local_rank());
   accelerator.setup(device_);

@@ -84,9 +84,7 @@ TEST_F(AcceleratorProbeTest, TakesWhatTheWorkerPrints) {
   EXPECT_EQ(accelerators.found[0].name, "H100");
 }
 
-TEST_F(AcceleratorProbeTest, SaysWhyAWorkerFailed) {
-  EXPECT_NE(probe("exit 3").note, "");
-}
+TEST_F(AcceleratorProbeTest, SaysWhyAWorkerFailed) { EXPECT_NE(probe("exit 3").note, ""); }
 
 TEST_F(AcceleratorProbeTest, DoesNotWaitForADriverThatHangs) {
   EXPECT_THAT(probe("sleep 1000", 20ms).note, HasSubstr("within 20 ms"));

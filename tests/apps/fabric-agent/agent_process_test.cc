@@ -24,8 +24,8 @@ namespace fabric::agent {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::HasSubstr;
 using fabric::testing::eventually;
+using ::testing::HasSubstr;
 
 bool is_alive(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
@@ -108,7 +108,8 @@ class AgentProcessTest : public ::testing::Test {
     plan.env = {{"PROGRAM_MODE", "ignore-sigterm"}, {"PROGRAM_MODE_0", "grandchild"}};
     server_->send(connection_, StartGeneration{plan});
     std::vector<pid_t> pids = {agent_->pid(), children_of(agent_->pid()).at(0)};
-    EXPECT_TRUE(eventually(5s, [&] { return ready() == 3 && !all<LogLines>().empty() && all<RankExited>().size() == 1; }))
+    EXPECT_TRUE(
+        eventually(5s, [&] { return ready() == 3 && !all<LogLines>().empty() && all<RankExited>().size() == 1; }))
         << ready() << " ready, " << all<LogLines>().size() << " lines, " << all<RankExited>().size() << " exited, "
         << all<GenerationStopped>().size() << " stopped";
     if (all<LogLines>().empty()) return pids;
@@ -138,10 +139,13 @@ class AgentProcessTest : public ::testing::Test {
   }
   process::ChildExit wait_for_agent() {
     process::ChildExit result;
-    EXPECT_TRUE(agent_->watch(*loop_, [&](process::ChildExit exit) {
-                       result = exit;
-                       loop_->stop();
-                     }).ok());
+    EXPECT_TRUE(agent_
+                    ->watch(*loop_,
+                            [&](process::ChildExit exit) {
+                              result = exit;
+                              loop_->stop();
+                            })
+                    .ok());
     loop_->call_after(10s, [this] {
       ADD_FAILURE() << "the agent goes on";
       loop_->stop();
@@ -277,10 +281,13 @@ class CommandLineTest : public ::testing::Test {
     };
     const auto out = pump(child->take_stdout());
     const auto err = pump(child->take_stderr());
-    EXPECT_TRUE(child->watch(*loop_, [&](process::ChildExit exit) {
-                       exit_code = exit.exit_code;
-                       closed();
-                     }).ok());
+    EXPECT_TRUE(child
+                    ->watch(*loop_,
+                            [&](process::ChildExit exit) {
+                              exit_code = exit.exit_code;
+                              closed();
+                            })
+                    .ok());
     loop_->run();
     return exit_code;
   }

@@ -18,13 +18,14 @@ class FrameChannelTest : public ::testing::Test {
     int ends[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     peer_.reset(ends[1]);
-    channel_ = std::move(*FrameChannel::create(*loop_, UniqueFd(ends[0]),
-                                               {.frame = [this](std::string_view frame) { frames_.emplace_back(frame); },
-                                                .closed =
-                                                    [this](const Status& status) {
-                                                      closed_ = status;
-                                                      loop_->stop();
-                                                    }}));
+    channel_ =
+        std::move(*FrameChannel::create(*loop_, UniqueFd(ends[0]),
+                                        {.frame = [this](std::string_view frame) { frames_.emplace_back(frame); },
+                                         .closed =
+                                             [this](const Status& status) {
+                                               closed_ = status;
+                                               loop_->stop();
+                                             }}));
   }
   void write(std::string_view bytes) {
     ASSERT_EQ(::write(peer_.get(), bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));

@@ -34,7 +34,8 @@ class LinkTest : public ::testing::Test {
     link_ = std::move(*Link::create(*loop_, log_, coordinator_, UniqueFd(ends[0])));
     supervisor_ = std::move(*FrameChannel::create(
         *loop_, UniqueFd(ends[1]),
-        {.frame = [this](std::string_view payload) { heard_.push_back(*frames::decode<frames::ToSupervisor>(payload)); },
+        {.frame =
+             [this](std::string_view payload) { heard_.push_back(*frames::decode<frames::ToSupervisor>(payload)); },
          .closed = [](const Status&) {}}));
   }
   void say(const frames::FromSupervisor& message) { supervisor_->send(frames::encode(message)); }

@@ -100,7 +100,8 @@ std::string mode_of(const char* name, const std::string& otherwise) {
   if (mode == "grandchild") leave_grandchild();
   if (mode == "flood") flood();
   if (mode == "store-set") {
-    say(frames::StoreCall{6, {.op = StoreOp::kSet, .keys = {"key"}, .values = {"answer"}, .number = 0, .timeout_ms = 0}});
+    say(frames::StoreCall{6,
+                          {.op = StoreOp::kSet, .keys = {"key"}, .values = {"answer"}, .number = 0, .timeout_ms = 0}});
     hear();
     use_store();
   }

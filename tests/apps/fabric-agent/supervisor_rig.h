@@ -32,9 +32,9 @@ class SupervisorRig {
     directory_ = ::mkdtemp(name);
     int ends[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    link_ = std::move(*FrameChannel::create(*loop_, UniqueFd(ends[0]),
-                                            {.frame = [this](std::string_view payload) { take(payload); },
-                                             .closed = [](const Status&) {}}));
+    link_ = std::move(*FrameChannel::create(
+        *loop_, UniqueFd(ends[0]),
+        {.frame = [this](std::string_view payload) { take(payload); }, .closed = [](const Status&) {}}));
     SupervisorOptions options;
     options.agent = {"node0"};
     options.worker = worker;
@@ -133,8 +133,10 @@ class SupervisorRig {
   void take(std::string_view payload) {
     auto message = frames::decode<frames::FromSupervisor>(payload);
     ASSERT_TRUE(message.ok()) << message.status().to_string();
-    if (auto* const call = std::get_if<frames::LinkStoreCall>(&*message)) store_calls_.push_back(*call);
-    else messages_.push_back(std::get<AgentMessage>(*message));
+    if (auto* const call = std::get_if<frames::LinkStoreCall>(&*message))
+      store_calls_.push_back(*call);
+    else
+      messages_.push_back(std::get<AgentMessage>(*message));
   }
 
   SystemClock clock_;

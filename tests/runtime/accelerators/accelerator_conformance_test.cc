@@ -15,6 +15,7 @@ AcceleratorCase builtin(const std::string& name) {
 
 }  // namespace
 
-INSTANTIATE_TEST_SUITE_P(Builtin, AcceleratorConformanceTest, ::testing::Values(builtin("cpu"), builtin("cuda")), case_name);
+INSTANTIATE_TEST_SUITE_P(Builtin, AcceleratorConformanceTest, ::testing::Values(builtin("cpu"), builtin("cuda")),
+                         case_name);
 
 }  // namespace fabric::testing

@@ -36,6 +36,15 @@ struct NoTensors {
   int value;
 };
 
+struct Squares {
+  size_t length = 6;
+  size_t size() const { return length; }
+  std::pair<at::Tensor, at::Tensor> get(size_t index) const {
+    const auto x = torch::full({1}, static_cast<float>(index));
+    return {x, x * x};
+  }
+};
+
 }  // namespace shop
 
 namespace fabric {
@@ -86,6 +95,14 @@ static_assert(CanSetUpOptimizer<torch::optim::SGD&>);
 static_assert(CanSetUpOptimizer<std::shared_ptr<torch::optim::AdamW>>);
 static_assert(!CanSetUpOptimizer<Optimizer&>, "it was set up before");
 static_assert(!CanSetUpOptimizer<at::Tensor>);
+
+template <class T>
+concept CanSetUpLoader = requires(Fabric& fabric, T&& object) { fabric.setup_dataloader(std::forward<T>(object)); };
+static_assert(CanSetUpLoader<shop::Squares>);
+static_assert(CanSetUpLoader<const shop::Squares&>);
+static_assert(!CanSetUpLoader<DataLoader<shop::Squares>&>, "it was set up before");
+static_assert(!CanSetUpLoader<shop::NoTensors>);
+static_assert(CanStandInState<DataLoader<shop::Squares>&>);
 
 template <class T>
 concept CanBeReduced = requires(Fabric& fabric, T&& tree) { fabric.all_reduce(std::forward<T>(tree)); };
@@ -157,6 +174,23 @@ TEST(CompileTest, SteppingLbfgsByAClosureLowersTheLoss) {
   });
 
   EXPECT_LT(loss().item<double>(), before * 0.01);
+}
+
+TEST(CompileTest, LoopsOverLoadersOfSeveralDatasets) {
+  SingleRank rank;
+  auto [train, test] = rank.fabric.setup_dataloaders({.batch_size = 2}, shop::Squares{6}, shop::Squares{4});
+  auto shuffled = rank.fabric.setup_dataloader(shop::Squares(), {.global_batch_size = 3, .shuffle = true});
+
+  float sum = 0;
+  int64_t batches = 0;
+  for (auto& [x, y] : train) sum += y.sum().item<float>();
+  for (const int64_t epoch : shuffled.epochs(2)) {
+    for (auto& [x, y] : shuffled) batches += x.size(0) == 3 ? 1 : epoch + 10;
+  }
+
+  EXPECT_EQ(sum, 0 + 1 + 4 + 9 + 16 + 25);
+  EXPECT_EQ(batches, 4);
+  EXPECT_EQ(test.size(), 2);
 }
 
 TEST(CompileTest, SchedulersTakeTheHandleOfAnOptimizer) {

@@ -19,9 +19,10 @@ using testing::RankOutcome;
 using testing::require;
 using testing::run_ranks;
 
-ProcessGroupCollective collective_of(RankEnvironment& environment, std::chrono::milliseconds timeout = std::chrono::seconds(30)) {
-  const auto group = make_process_group(environment.store(), environment.global_rank(), environment.world_size(), "gloo",
-                                        environment.address(), timeout);
+ProcessGroupCollective collective_of(RankEnvironment& environment,
+                                     std::chrono::milliseconds timeout = std::chrono::seconds(30)) {
+  const auto group = make_process_group(environment.store(), environment.global_rank(), environment.world_size(),
+                                        "gloo", environment.address(), timeout);
   return ProcessGroupCollective(group, environment.store(), at::kCPU);
 }
 
@@ -73,14 +74,16 @@ TEST(ProcessGroupCollectiveTest, RefusesTheMeanOfIntegersOnEveryRank) {
     return std::string();
   });
 
-  for (const RankOutcome& outcome : outcomes) EXPECT_THAT(outcome.text, HasSubstr("UsageError: the mean of an integer tensor (Long)"));
+  for (const RankOutcome& outcome : outcomes)
+    EXPECT_THAT(outcome.text, HasSubstr("UsageError: the mean of an integer tensor (Long)"));
 }
 
 TEST(ProcessGroupCollectiveTest, GathersInRankOrder) {
   expect_all_well(3, [](Collective& collective) {
     const at::Tensor gathered = collective.all_gather(torch::full({2}, collective.rank(), torch::kLong));
     require(torch::equal(gathered, torch::tensor({{0, 0}, {1, 1}, {2, 2}})), "vectors");
-    require(collective.all_gather(torch::tensor(collective.rank() == 1)).sizes() == at::IntArrayRef({3}), "scalars of bools");
+    require(collective.all_gather(torch::tensor(collective.rank() == 1)).sizes() == at::IntArrayRef({3}),
+            "scalars of bools");
     require(collective.all_gather(torch::empty({0, 4})).sizes() == at::IntArrayRef({3, 0, 4}), "empty tensors");
   });
 }

@@ -12,13 +12,14 @@ using testing::RankEnvironment;
 using testing::run_ranks;
 
 std::string join(RankEnvironment& environment, const std::string& backend, std::chrono::milliseconds timeout) {
-  const auto group = make_process_group(environment.store(), environment.global_rank(), environment.world_size(), backend,
-                                        environment.address(), timeout);
+  const auto group = make_process_group(environment.store(), environment.global_rank(), environment.world_size(),
+                                        backend, environment.address(), timeout);
   return group->getGroupName();
 }
 
 TEST(ProcessGroupTest, JoinsAllRanks) {
-  const auto outcomes = run_ranks(3, [](RankEnvironment& environment) { return join(environment, "gloo", std::chrono::seconds(30)); });
+  const auto outcomes =
+      run_ranks(3, [](RankEnvironment& environment) { return join(environment, "gloo", std::chrono::seconds(30)); });
 
   for (const auto& outcome : outcomes) {
     EXPECT_TRUE(outcome.ok) << outcome.text;
@@ -47,9 +48,11 @@ TEST(ProcessGroupTest, ReportsAnAddressThatIsNotOfThisNode) {
 }
 
 TEST(ProcessGroupTest, RefusesABackendThatItDoesNotKnow) {
-  const auto outcomes = run_ranks(1, [](RankEnvironment& environment) { return join(environment, "ring", std::chrono::seconds(1)); });
+  const auto outcomes =
+      run_ranks(1, [](RankEnvironment& environment) { return join(environment, "ring", std::chrono::seconds(1)); });
 
-  EXPECT_THAT(outcomes[0].text, HasSubstr("UsageError: process group backend must be one of {gloo, nccl}, but is 'ring'"));
+  EXPECT_THAT(outcomes[0].text,
+              HasSubstr("UsageError: process group backend must be one of {gloo, nccl}, but is 'ring'"));
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ TEST(ReduceOpTest, ListsTheNamesForAnUnknownOne) {
     reduce_op("median");
     FAIL() << "must throw";
   } catch (const UsageError& error) {
-    EXPECT_THAT(error.what(), ::testing::AllOf(::testing::HasSubstr("'median'"), ::testing::HasSubstr("mean, min, product, sum")));
+    EXPECT_THAT(error.what(),
+                ::testing::AllOf(::testing::HasSubstr("'median'"), ::testing::HasSubstr("mean, min, product, sum")));
   }
 }
 

@@ -112,8 +112,9 @@ TEST_F(CsvLoggerTest, WritesHyperparametersFlatAndMergesLaterOnes) {
   logger.log_hyperparameters(Dict{{"optim", Dict{{"lr", 0.1}, {"betas", List{0.9, 0.99}}}}, {"name", "digits"}});
   logger.log_hyperparameters(Dict{{"name", "chargpt"}});
 
-  EXPECT_EQ(text("hparams.json"),
-            "{\n  \"optim/lr\": 0.1,\n  \"optim/betas/0\": 0.9,\n  \"optim/betas/1\": 0.99,\n  \"name\": \"chargpt\"\n}\n");
+  EXPECT_EQ(
+      text("hparams.json"),
+      "{\n  \"optim/lr\": 0.1,\n  \"optim/betas/0\": 0.9,\n  \"optim/betas/1\": 0.99,\n  \"name\": \"chargpt\"\n}\n");
 }
 
 }  // namespace

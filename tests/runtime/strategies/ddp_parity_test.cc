@@ -52,7 +52,8 @@ std::string train(RankEnvironment& environment, const std::string& strategy, int
     for (int part = 0; part < micro_batches; ++part) {
       handle->set_backward_sync(part + 1 == micro_batches);
       const at::Tensor output = net->forward(batch.inputs.narrow(0, part * size, size));
-      rig.strategy->backward(torch::nn::functional::cross_entropy(output, batch.targets.narrow(0, part * size, size)) / micro_batches);
+      rig.strategy->backward(torch::nn::functional::cross_entropy(output, batch.targets.narrow(0, part * size, size)) /
+                             micro_batches);
     }
     optimizer.step();
   }
@@ -61,7 +62,8 @@ std::string train(RankEnvironment& environment, const std::string& strategy, int
 
 std::vector<std::string> weights_after(int world_size, const std::string& strategy, int micro_batches = 1) {
   std::vector<std::string> weights;
-  for (auto& outcome : run_ranks(world_size, [&](RankEnvironment& environment) { return train(environment, strategy, micro_batches); })) {
+  for (auto& outcome : run_ranks(
+           world_size, [&](RankEnvironment& environment) { return train(environment, strategy, micro_batches); })) {
     EXPECT_TRUE(outcome.ok) << outcome.text;
     weights.push_back(outcome.text);
   }
@@ -69,7 +71,9 @@ std::vector<std::string> weights_after(int world_size, const std::string& strate
 }
 
 at::Tensor tensor_of(const std::string& bytes) {
-  return torch::from_blob(const_cast<char*>(bytes.data()), {static_cast<int64_t>(bytes.size() / sizeof(float))}, torch::kFloat).clone();
+  return torch::from_blob(const_cast<char*>(bytes.data()), {static_cast<int64_t>(bytes.size() / sizeof(float))},
+                          torch::kFloat)
+      .clone();
 }
 
 void expect_close(const std::string& a, const std::string& b) {

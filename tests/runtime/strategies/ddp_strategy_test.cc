@@ -62,9 +62,10 @@ TEST(DdpStrategyTest, NamesUnusedParametersOnEveryRankInTheSameStep) {
   });
 
   for (size_t rank = 0; rank < 2; ++rank) {
-    EXPECT_THAT(outcomes[rank].text, AllOf(HasSubstr(concat("UsageError: every trainable parameter must take part in the loss, but on rank ",
-                                                            rank, " 2 do not: 'right.weight', 'right.bias'")),
-                                           HasSubstr("ddp_find_unused_parameters_true")));
+    EXPECT_THAT(outcomes[rank].text,
+                AllOf(HasSubstr(concat("UsageError: every trainable parameter must take part in the loss, but on rank ",
+                                       rank, " 2 do not: 'right.weight', 'right.bias'")),
+                      HasSubstr("ddp_find_unused_parameters_true")));
   }
 }
 
@@ -185,7 +186,8 @@ TEST(DdpStrategyTest, ReportsARankThatDiesDuringTrainingInsteadOfWaiting) {
   });
 
   EXPECT_EQ(outcomes[1].signal, SIGKILL);
-  EXPECT_THAT(outcomes[0].text, HasSubstr("PeerError: the exchange of gradients failed, because another rank left or did not come"));
+  EXPECT_THAT(outcomes[0].text,
+              HasSubstr("PeerError: the exchange of gradients failed, because another rank left or did not come"));
 }
 
 TEST(DdpStrategyTest, RefusesOptionsOutOfRange) {
@@ -200,7 +202,8 @@ TEST(SingleDeviceStrategyTest, RefusesAWorldOfTwo) {
     return std::string();
   });
 
-  EXPECT_THAT(outcomes[0].text, HasSubstr("UsageError: strategy 'single_device' needs a world of 1 rank, but there are 2"));
+  EXPECT_THAT(outcomes[0].text,
+              HasSubstr("UsageError: strategy 'single_device' needs a world of 1 rank, but there are 2"));
 }
 
 }  // namespace

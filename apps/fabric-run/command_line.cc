@@ -1,0 +1,80 @@
+#include "command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <sstream>
+
+#include "core/exit_codes.h"
+#include "core/ids.h"
+#include "core/version.h"
+
+namespace fabric::launcher {
+namespace {
+
+constexpr const char* kFooter = R"(
+Ends with the first failing rank's exit code, or with
+  0   all ranks ended well             76  not all nodes came in time
+  1   Fabric itself failed             78  the job or its program is wrong
+  2   the command line is wrong        128 + N  signal N ended a rank, or the job
+  75  stopped at an agreed step, start it again
+
+`fabric-run validate JOB` checks a job file and starts nothing.)";
+
+void describe_job(CLI::App& app, std::string& job, std::vector<std::string>& overrides) {
+  app.add_option("JOB", job, "The job file (YAML; docs/job-file.md)")->required();
+  app.add_option("--set", overrides, "Set a key of the job, as in --set args.epochs=3; may be given several times")
+      ->type_name("PATH=VALUE")
+      ->expected(1)
+      ->take_all();
+}
+
+void describe_run(CLI::App& app, RunCommand& run) {
+  app.set_version_flag("--version", std::string("fabric-run ") + kVersion);
+  app.footer(kFooter);
+  describe_job(app, run.job, run.overrides);
+  app.add_option("--run-dir", run.runs_directory, "Directory in which the run's directory is made (default: runs)")
+      ->type_name("DIR");
+  app.add_option("--run-id", run.run_id, "Name of the run and of its directory (default: job name, time, 4 hex digits)")
+      ->type_name("ID")
+      ->check([](const std::string& id) {
+        const bool good = is_valid_name(id) && id != "latest";
+        return good ? "" : "must be 1 to 64 letters, digits, '.', '_' or '-', not start with '.' or '-', and not be 'latest'";
+      });
+  app.add_flag("--json", run.json, "Print events and output of ranks as one JSON object a line");
+  app.add_flag_callback("--no-color", [&run] { run.color = false; }, "Print no colors, as with NO_COLOR set");
+  app.add_flag("--verbose", run.verbose, "Print what fabric-run and the agents do");
+}
+
+/// Parses into `app`; returns how to end if that is all there was to do.
+std::optional<EndCommand> parse(CLI::App& app, std::vector<std::string> arguments) {
+  std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+  try {
+    app.parse(std::move(arguments));
+    return std::nullopt;
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out, err;
+    const bool is_success = app.exit(error, out, err) == 0;
+    return EndCommand{is_success ? exit_code::kSuccess : exit_code::kUsage, out.str(), err.str()};
+  }
+}
+
+}  // namespace
+
+Command parse_command_line(std::vector<std::string> arguments) {
+  // Not a subcommand of CLI11: a job file may be called validate too, as ./validate.
+  if (!arguments.empty() && arguments.front() == "validate") {
+    arguments.erase(arguments.begin());
+    CLI::App app("Checks a job file, starts nothing.", "fabric-run validate");
+    ValidateCommand validate;
+    describe_job(app, validate.job, validate.overrides);
+    if (auto end = parse(app, std::move(arguments))) return *end;
+    return validate;
+  }
+  CLI::App app("Runs a training job: starts its ranks, watches them, and ends as they did.", "fabric-run");
+  RunCommand run;
+  describe_run(app, run);
+  if (auto end = parse(app, std::move(arguments))) return *end;
+  return run;
+}
+
+}  // namespace fabric::launcher

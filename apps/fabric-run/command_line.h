@@ -1,0 +1,39 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace fabric::launcher {
+
+/// What `fabric-run JOB ...` was asked to do.
+struct RunCommand {
+  std::string job;                     ///< path of the job file
+  std::vector<std::string> overrides;  ///< "path=value" of each --set
+  std::string runs_directory;          ///< --run-dir; empty: the job's output.directory, or runs/
+  std::string run_id;                  ///< --run-id; empty: made of name and time
+  bool json = false;
+  bool color = true;
+  bool verbose = false;
+};
+
+/// What `fabric-run validate JOB ...` was asked to do.
+struct ValidateCommand {
+  std::string job;
+  std::vector<std::string> overrides;
+};
+
+/// A text to print, then the program's end: help, version, or what is wrong with the command line.
+struct EndCommand {
+  int exit_code = 0;
+  std::string out;
+  std::string err;
+};
+
+using Command = std::variant<RunCommand, ValidateCommand, EndCommand>;
+
+/// Reads the command line. `arguments` are those after the program's name.
+Command parse_command_line(std::vector<std::string> arguments);
+
+}  // namespace fabric::launcher

@@ -1,0 +1,91 @@
+#include "program_copy.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <vector>
+
+#include "core/program_note.h"
+#include "core/unique_fd.h"
+
+namespace fabric::launcher {
+namespace {
+
+/// FNV-1a of 64 bits: tells two builds apart, no more is asked of it.
+class ContentHash {
+ public:
+  void add(const char* bytes, size_t count) {
+    for (size_t i = 0; i < count; ++i) hash_ = (hash_ ^ static_cast<unsigned char>(bytes[i])) * 0x100000001b3ULL;
+  }
+  std::string text() const {
+    std::array<char, 20> digits{};
+    std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(hash_));
+    return digits.data();
+  }
+
+ private:
+  uint64_t hash_ = 0xcbf29ce484222325ULL;
+};
+
+/// Copies what is left of `from`. The kernel shares the blocks where the file system can; it says EXDEV and the like where
+/// it cannot copy at all, and then read and write do.
+Status copy_bytes(int from, int to, const std::string& path) {
+  while (true) {
+    const ssize_t copied = ::copy_file_range(from, nullptr, to, nullptr, size_t{1} << 30, 0);
+    if (copied == 0) return ok_status();
+    if (copied < 0 && errno != EINTR) break;
+  }
+  std::vector<char> buffer(size_t{1} << 18);
+  while (true) {
+    const ssize_t got = ::read(from, buffer.data(), buffer.size());
+    if (got == 0) return ok_status();
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno_status(errno, concat("read program '", path, "'"));
+    for (ssize_t done = 0; done < got;) {
+      const ssize_t wrote = ::write(to, buffer.data() + done, static_cast<size_t>(got - done));
+      if (wrote < 0 && errno != EINTR) return errno_status(errno, concat("copy program '", path, "'"));
+      if (wrote > 0) done += wrote;
+    }
+  }
+}
+
+Result<std::string> hash_of(int fd, const std::string& path) {
+  ContentHash hash;
+  std::vector<char> buffer(size_t{1} << 18);
+  for (off_t at = 0;;) {
+    const ssize_t got = ::pread(fd, buffer.data(), buffer.size(), at);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno_status(errno, concat("read program '", path, "'"));
+    if (got == 0) return hash.text();
+    hash.add(buffer.data(), static_cast<size_t>(got));
+    at += got;
+  }
+}
+
+}  // namespace
+
+Result<std::string> check_program(const std::string& program) {
+  FABRIC_ASSIGN_OR_RETURN(const ProgramNote note, read_program_note(program));
+  return note.build_id;
+}
+
+Result<std::string> copy_program(const std::string& program, const std::string& build_id, const std::string& directory) {
+  const UniqueFd from(::open(program.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!from) return errno_status(errno, concat("open program '", program, "'"));
+  std::string name = build_id;
+  if (name.empty()) {
+    FABRIC_ASSIGN_OR_RETURN(name, hash_of(from.get(), program));
+  }
+  const std::string copy = concat(directory, '/', name, ".so");
+  const UniqueFd to(::open(copy.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0550));
+  if (!to) return errno_status(errno, concat("open '", copy, "'"));
+  FABRIC_RETURN_IF_ERROR(copy_bytes(from.get(), to.get(), program));
+  return copy;
+}
+
+}  // namespace fabric::launcher

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+
+#include "core/status.h"
+
+namespace fabric::launcher {
+
+/// Checks that the job's program can be one (see read_program_note()), without loading it. Returns its linker's build id,
+/// empty if it has none.
+Result<std::string> check_program(const std::string& program);
+
+/// Copies the program to `directory`/<build id>.so, or <hash of its bytes>.so if `build_id` is empty, from where ranks load
+/// it: a rebuild never touches a running job. Returns the path of the copy.
+Result<std::string> copy_program(const std::string& program, const std::string& build_id, const std::string& directory);
+
+}  // namespace fabric::launcher

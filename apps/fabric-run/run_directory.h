@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/status.h"
+
+namespace fabric::launcher {
+
+/// Returns "<name>-<UTC yyyymmdd-hhmmss>-<4 hex digits of `random`>", a valid name if `name` is one of at most 40 characters.
+std::string make_run_id(const std::string& name, int64_t wall_ns, uint16_t random);
+
+/// Where one run keeps what it leaves behind.
+struct RunDirectory {
+  std::string path;  ///< absolute
+  std::string file(const std::string& name) const { return path + "/" + name; }
+};
+
+/// Makes `runs_directory`/`run_id` with logs/, checkpoints/ and program/ in it, and points `runs_directory`/latest at it (a
+/// failure of that last step is not one of the run). `runs_directory` is absolute and made if missing.
+///
+/// kAlreadyExists if the run's directory exists; other kinds of errno_status.
+Result<RunDirectory> make_run_directory(const std::string& runs_directory, const std::string& run_id);
+
+/// Writes a file as a whole: under another name first, then renamed, so that no reader sees a part of it.
+Status write_whole_file(const std::string& path, const std::string& text);
+
+}  // namespace fabric::launcher

@@ -1,0 +1,20 @@
+#include "conformance/checkpoint_io_conformance.h"
+
+#include "fabric/registry.h"
+
+namespace fabric::testing {
+namespace {
+
+CheckpointIOCase builtin(const std::string& name) {
+  return {.name = name, .create = [=] {
+            CheckpointIORegistry registry("checkpoint IO");
+            add_builtin_checkpoint_ios(registry);
+            return registry.create(name);
+          }};
+}
+
+}  // namespace
+
+INSTANTIATE_TEST_SUITE_P(Builtin, CheckpointIOConformanceTest, ::testing::Values(builtin("torch")), case_name);
+
+}  // namespace fabric::testing
