@@ -38,10 +38,13 @@ void describe_run(CLI::App& app, RunCommand& run) {
       ->type_name("ID")
       ->check([](const std::string& id) {
         const bool good = is_valid_name(id) && id != "latest";
-        return good ? "" : "must be 1 to 64 letters, digits, '.', '_' or '-', not start with '.' or '-', and not be 'latest'";
+        return good
+                   ? ""
+                   : "must be 1 to 64 letters, digits, '.', '_' or '-', not start with '.' or '-', and not be 'latest'";
       });
   app.add_flag("--json", run.json, "Print events and output of ranks as one JSON object a line");
-  app.add_flag_callback("--no-color", [&run] { run.color = false; }, "Print no colors, as with NO_COLOR set");
+  app.add_flag_callback(
+      "--no-color", [&run] { run.color = false; }, "Print no colors, as with NO_COLOR set");
   app.add_flag("--verbose", run.verbose, "Print what fabric-run and the agents do");
 }
 

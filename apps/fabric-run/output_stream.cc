@@ -37,7 +37,8 @@ void OutputStream::write(std::string lines) {
     return;
   }
   if (dropped_lines_ > 0) {
-    lines.insert(0, concat("fabric-run: ", dropped_lines_, " lines are missing here, their reader was too slow; the logs have them\n"));
+    lines.insert(0, concat("fabric-run: ", dropped_lines_,
+                           " lines are missing here, their reader was too slow; the logs have them\n"));
     dropped_lines_ = 0;
   }
   queued_bytes_ += lines.size();
@@ -58,7 +59,8 @@ void OutputStream::write_queued() {
 bool OutputStream::write_chunk() {
   const std::string& first = queue_.front();
   const size_t left = first.size() - written_of_first_;
-  const ssize_t wrote = ::write(fd_, first.data() + written_of_first_, is_file_ ? left : std::min<size_t>(left, PIPE_BUF));
+  const ssize_t wrote =
+      ::write(fd_, first.data() + written_of_first_, is_file_ ? left : std::min<size_t>(left, PIPE_BUF));
   if (wrote < 0) {
     if (errno == EINTR) return true;
     if (errno == EAGAIN) return false;

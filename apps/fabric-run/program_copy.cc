@@ -74,7 +74,8 @@ Result<std::string> check_program(const std::string& program) {
   return note.build_id;
 }
 
-Result<std::string> copy_program(const std::string& program, const std::string& build_id, const std::string& directory) {
+Result<std::string> copy_program(const std::string& program, const std::string& build_id,
+                                 const std::string& directory) {
   const UniqueFd from(::open(program.c_str(), O_RDONLY | O_CLOEXEC));
   if (!from) return errno_status(errno, concat("open program '", program, "'"));
   std::string name = build_id;

@@ -65,9 +65,11 @@ Result<RunDirectory> make_run_directory(const std::string& runs_directory, const
   const RunDirectory directory{concat(runs_directory, '/', run_id)};
   if (::mkdir(directory.path.c_str(), kDirectoryMode) != 0) {
     if (errno != EEXIST) return errno_status(errno, concat("make directory '", directory.path, "'"));
-    return already_exists(concat("a run's directory must be new, but '", directory.path, "' exists; choose another --run-id"));
+    return already_exists(
+        concat("a run's directory must be new, but '", directory.path, "' exists; choose another --run-id"));
   }
-  for (const char* name : {"logs", "checkpoints", "program"}) FABRIC_RETURN_IF_ERROR(make_directory(directory.file(name)));
+  for (const char* name : {"logs", "checkpoints", "program"})
+    FABRIC_RETURN_IF_ERROR(make_directory(directory.file(name)));
   point_latest_at(runs_directory, run_id);
   return directory;
 }
@@ -77,7 +79,8 @@ Status write_whole_file(const std::string& path, const std::string& text) {
   const UniqueFd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
   if (!fd) return errno_status(errno, concat("open '", fresh, "'"));
   FABRIC_RETURN_IF_ERROR(write_all(fd.get(), text, fresh));
-  if (::rename(fresh.c_str(), path.c_str()) != 0) return errno_status(errno, concat("rename '", fresh, "' to '", path, "'"));
+  if (::rename(fresh.c_str(), path.c_str()) != 0)
+    return errno_status(errno, concat("rename '", fresh, "' to '", path, "'"));
   return ok_status();
 }
 

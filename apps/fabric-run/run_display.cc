@@ -49,8 +49,9 @@ void RunDisplay::show_as_json(const LogLines& log) {
   const std::string generation = concat(log.generation);
   std::string text;
   if (log.dropped > 0) {
-    text += event_json(now, "log_dropped",
-                       {{"generation", generation}, {"rank", log.global_rank}, {"lines", static_cast<int64_t>(log.dropped)}});
+    text += event_json(
+        now, "log_dropped",
+        {{"generation", generation}, {"rank", log.global_rank}, {"lines", static_cast<int64_t>(log.dropped)}});
     text += '\n';
   }
   for (const std::string& line : log.lines) {

@@ -12,8 +12,8 @@ namespace fabric::launcher {
 
 /// How a run is shown.
 struct DisplayOptions {
-  bool json = false;   ///< one JSON object a line on stdout, for events and for output
-  bool color = true;   ///< on terminals only
+  bool json = false;                      ///< one JSON object a line on stdout, for events and for output
+  bool color = true;                      ///< on terminals only
   std::optional<std::vector<int>> ranks;  ///< global ranks whose output is shown; nullopt: all
 };
 

@@ -42,14 +42,16 @@ void add_indented(std::vector<std::string>& lines, const char* title, const std:
 
 std::string last_lines(const std::vector<std::string>& log) {
   std::string text;
-  for (size_t i = log.size() > kShownLogLines ? log.size() - kShownLogLines : 0; i < log.size(); ++i) text += log[i] + '\n';
+  for (size_t i = log.size() > kShownLogLines ? log.size() - kShownLogLines : 0; i < log.size(); ++i)
+    text += log[i] + '\n';
   return text;
 }
 
 std::string numbers_of_others(const rendezvous::JobOutcome& outcome) {
   std::string ranks;
   for (const ExitReport& report : outcome.reports) {
-    const bool is_other = !report.ok() && !report.killed_by_us && report.global_rank != outcome.first_cause->global_rank;
+    const bool is_other =
+        !report.ok() && !report.killed_by_us && report.global_rank != outcome.first_cause->global_rank;
     if (is_other) ranks += concat(ranks.empty() ? "" : ", ", report.global_rank);
   }
   return ranks;
@@ -94,7 +96,8 @@ std::string report_json(const RunReport& report) {
 std::vector<std::string> failure_summary(const RunReport& report) {
   const rendezvous::JobOutcome& outcome = report.outcome;
   if (outcome.exit_code == exit_code::kSuccess) return {};
-  std::vector<std::string> lines = {concat("the job ", outcome_name(report) == "failed" ? "failed" : "ended", ": ", outcome.reason)};
+  std::vector<std::string> lines = {
+      concat("the job ", outcome_name(report) == "failed" ? "failed" : "ended", ": ", outcome.reason)};
   if (!report.agent_failure.empty()) lines.push_back(report.agent_failure);
   if (outcome.first_cause.has_value()) {
     const ExitReport& cause = *outcome.first_cause;

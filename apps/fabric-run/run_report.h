@@ -12,9 +12,9 @@ namespace fabric::launcher {
 /// All that is known when a run has ended.
 struct RunReport {
   std::string run_id;
-  std::string name;           ///< of the job
+  std::string name;  ///< of the job
   std::string run_directory;
-  int64_t start_ns = 0;       ///< wall clock
+  int64_t start_ns = 0;  ///< wall clock
   int64_t end_ns = 0;
   /// Seconds from the start to the first event of a kind: {"agent_joined", 0.012}.
   std::vector<std::pair<std::string, double>> timings;

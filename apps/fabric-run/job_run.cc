@@ -1,0 +1,198 @@
+#include "job_run.h"
+
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <optional>
+
+#include "control/coordinator_host.h"
+#include "control/grpc_log.h"
+#include "core/exit_codes.h"
+#include "core/log.h"
+#include "event_journal.h"
+#include "job/job_json.h"
+#include "job_settings.h"
+#include "local_agent.h"
+#include "process/signals.h"
+#include "program_copy.h"
+#include "run_directory.h"
+#include "run_report.h"
+
+namespace fabric::launcher {
+namespace {
+
+constexpr Nanoseconds kAgentEndTimeout = std::chrono::seconds(10);
+constexpr Nanoseconds kReaderPatience = std::chrono::seconds(5);
+constexpr const char* kAgentId = "node0";
+
+uint16_t random_suffix() {
+  uint16_t value = 0;
+  if (::getrandom(&value, sizeof value, 0) != sizeof value) value = static_cast<uint16_t>(::getpid());
+  return value;
+}
+
+/// One run of one job. Members are destroyed last to first: whatever calls back goes before what it calls.
+class JobRun {
+ public:
+  JobRun(RunRequest request, const Clock& clock, process::EventLoop& loop)
+      : request_(std::move(request)),
+        clock_(clock),
+        loop_(loop),
+        started_at_(clock.now()),
+        out_(loop, STDOUT_FILENO),
+        err_(loop, STDERR_FILENO),
+        display_(request_.display, out_, err_, clock),
+        log_(STDERR_FILENO, "fabric-run", request_.verbose ? LogLevel::kDebug : LogLevel::kWarning, clock),
+        grpc_log_(log_) {
+    report_.start_ns = clock.wall_ns();
+    report_.name = request_.job.name;
+  }
+
+  Result<int> run();
+
+ private:
+  Status make_directory();
+  Status start_agent();
+  Status start_coordinator();
+  void say_what_starts(const rendezvous::Settings& settings);
+
+  void on_signal(int number);
+  void on_agent_ended();
+  void on_finished(rendezvous::JobOutcome outcome);
+  void record(const std::string& event, const rendezvous::Fields& fields);
+  int write_report();
+
+  RunRequest request_;
+  const Clock& clock_;
+  process::EventLoop& loop_;
+  TimePoint started_at_;
+  OutputStream out_;
+  OutputStream err_;
+  RunDisplay display_;
+  FdLog log_;
+  control::GrpcLogRoute grpc_log_;
+  RunReport report_;
+  RunDirectory directory_;
+  std::string program_;  // the run's own copy
+  std::optional<EventJournal> journal_;
+  std::unique_ptr<process::SignalWatcher> signals_;
+  bool is_finished_ = false;
+  std::unique_ptr<LocalAgent> agent_;
+  std::unique_ptr<control::CoordinatorHost> coordinator_;
+};
+
+Result<int> JobRun::run() {
+  FABRIC_RETURN_IF_ERROR(make_directory());
+  FABRIC_ASSIGN_OR_RETURN(signals_,
+                          process::SignalWatcher::create(loop_, {std::begin(kRunSignals), std::end(kRunSignals)},
+                                                         [this](int number) { on_signal(number); }));
+  FABRIC_RETURN_IF_ERROR(start_agent());  // before gRPC has threads
+  FABRIC_RETURN_IF_ERROR(start_coordinator());
+  loop_.run();
+  return write_report();
+}
+
+Status JobRun::make_directory() {
+  report_.run_id =
+      request_.run_id.empty() ? make_run_id(request_.job.name, report_.start_ns, random_suffix()) : request_.run_id;
+  FABRIC_ASSIGN_OR_RETURN(directory_, make_run_directory(request_.runs_directory, report_.run_id));
+  report_.run_directory = directory_.path;
+  FABRIC_RETURN_IF_ERROR(write_whole_file(directory_.file("job.yaml"), job::to_yaml(request_.job)));
+  FABRIC_ASSIGN_OR_RETURN(program_, copy_program(request_.job.program, request_.build_id, directory_.file("program")));
+  FABRIC_ASSIGN_OR_RETURN(journal_, EventJournal::open(directory_.file("events.jsonl")));
+  return ok_status();
+}
+
+Status JobRun::start_agent() {
+  LocalAgent::Options options;
+  options.program = request_.agent_program;
+  options.agent_id = kAgentId;
+  options.log_path = directory_.file(concat("logs/agent-", kAgentId, ".log"));
+  options.log_level = request_.verbose ? "debug" : "warning";
+  options.environment = request_.environment;
+  FABRIC_ASSIGN_OR_RETURN(agent_,
+                          LocalAgent::start(loop_, options,
+                                            {.line = [this](std::string_view line) { err_.write(concat(line, '\n')); },
+                                             .ended = [this] { on_agent_ended(); }}));
+  return ok_status();
+}
+
+Status JobRun::start_coordinator() {
+  rendezvous::Settings settings = make_settings(
+      request_.job, request_.cluster, {report_.run_id, directory_.path, program_, request_.current_directory});
+  say_what_starts(settings);
+  control::CoordinatorHost::Callbacks callbacks;
+  callbacks.record = [this](const std::string& event, const rendezvous::Fields& fields) { record(event, fields); };
+  callbacks.log_lines = [this](const LogLines& lines) { display_.show_log(lines); };
+  callbacks.finished = [this](rendezvous::JobOutcome outcome) { on_finished(std::move(outcome)); };
+  FABRIC_ASSIGN_OR_RETURN(
+      coordinator_, control::CoordinatorHost::create(std::move(settings), loop_, log_, clock_, std::move(callbacks)));
+  return coordinator_->adopt_agent(agent_->take_socket());
+}
+
+void JobRun::say_what_starts(const rendezvous::Settings& settings) {
+  record("run_started", {{"run_id", report_.run_id},
+                         {"environment", request_.cluster.environment},
+                         {"evidence", request_.cluster.evidence},
+                         {"program", program_}});
+  const int nodes = settings.max_nodes;
+  display_.show_notice(concat("run ", report_.run_id, ": ", nodes * settings.ranks_per_node,
+                              nodes * settings.ranks_per_node == 1 ? " rank" : " ranks", " on ", nodes,
+                              nodes == 1 ? " node" : " nodes", ", in ", directory_.path));
+}
+
+void JobRun::on_signal(int number) {
+  const std::string name = concat("SIG", ::sigabbrev_np(number));
+  const bool immediate = report_.stop_was_requested;
+  report_.stop_was_requested = true;
+  display_.show_notice(immediate ? concat(name, " again: killing the ranks")
+                                 : concat(name, ": stopping the ranks; once more kills them"));
+  coordinator_->request_stop("stopped by " + name, exit_code::kSignalBase + number, immediate);
+}
+
+void JobRun::on_agent_ended() {
+  if (is_finished_) return loop_.stop();
+  report_.agent_failure = agent_->failure();
+  if (report_.agent_failure.empty()) report_.agent_failure = "fabric-agent ended, but its job had not";
+  record("agent_ended", {{"agent", kAgentId}, {"reason", report_.agent_failure}});
+  coordinator_->request_stop("the agent of this node ended", exit_code::kFailure, true);
+}
+
+void JobRun::on_finished(rendezvous::JobOutcome outcome) {
+  report_.outcome = std::move(outcome);
+  is_finished_ = true;
+  if (agent_->has_ended()) return loop_.stop();
+  loop_.call_after(kAgentEndTimeout, [this] { agent_->kill(); });
+}
+
+void JobRun::record(const std::string& event, const rendezvous::Fields& fields) {
+  const std::string line = event_json(clock_.wall_ns(), event, fields);
+  journal_->append(line);
+  display_.show_event(line);
+  auto& timings = report_.timings;
+  const bool is_first = std::none_of(timings.begin(), timings.end(), [&](const auto& t) { return t.first == event; });
+  if (is_first) timings.emplace_back(event, std::chrono::duration<double>(clock_.now() - started_at_).count());
+}
+
+int JobRun::write_report() {
+  report_.end_ns = clock_.wall_ns();
+  const Status written = write_whole_file(directory_.file("report.json"), report_json(report_));
+  if (!written.ok()) display_.show_notice(written.message());
+  for (const std::string& line : failure_summary(report_)) display_.show_notice(line);
+  out_.flush(kReaderPatience);
+  err_.flush(kReaderPatience);
+  return report_.outcome.exit_code;
+}
+
+}  // namespace
+
+Result<int> run_job(RunRequest request, const Clock& clock) {
+  FABRIC_ASSIGN_OR_RETURN(const std::unique_ptr<process::EventLoop> loop, process::EventLoop::create(clock));
+  JobRun run(std::move(request), clock, *loop);
+  return run.run();
+}
+
+}  // namespace fabric::launcher

@@ -1,0 +1,83 @@
+#include "local_agent.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace fabric::launcher {
+namespace {
+
+constexpr int kCoordinatorFd = 3;  // in the agent
+constexpr Nanoseconds kDrainTimeout = std::chrono::milliseconds(500);
+
+}  // namespace
+
+Result<std::unique_ptr<LocalAgent>> LocalAgent::start(process::EventLoop& loop, const Options& options,
+                                                      Callbacks callbacks) {
+  std::unique_ptr<LocalAgent> agent(new LocalAgent(loop, std::move(callbacks)));
+  FABRIC_RETURN_IF_ERROR(agent->start_process(options));
+  FABRIC_RETURN_IF_ERROR(agent->watch(options.log_path));
+  return agent;
+}
+
+Status LocalAgent::start_process(const Options& options) {
+  int ends[2] = {-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+    return errno_status(errno, "create a socket pair");
+  }
+  socket_.reset(ends[0]);
+  const UniqueFd agents_end(ends[1]);
+  process::ChildOptions child;
+  child.program = options.program;
+  child.arguments = {concat("--coordinator-fd=", kCoordinatorFd), "--agent-id=" + options.agent_id,
+                     "--log-level=" + options.log_level};
+  child.environment = options.environment;
+  child.inherit = {{agents_end.get(), kCoordinatorFd}};
+  child.stdout_to = process::ChildStream::kNull;
+  child.stderr_to = process::ChildStream::kPipe;
+  FABRIC_ASSIGN_OR_RETURN(process_, process::Child::spawn(child));
+  return ok_status();
+}
+
+Status LocalAgent::watch(const std::string& log_path) {
+  FABRIC_ASSIGN_OR_RETURN(log_file_, process::open_log(log_path));
+  process::OutputSink sink;
+  sink.log_fd = log_file_.get();
+  sink.lines = [this](std::span<const std::string_view> lines) {
+    tail_.add(lines);
+    for (const std::string_view line : lines) callbacks_.line(line);
+  };
+  sink.closed = [this] {
+    is_closed_ = true;
+    end_if_done();
+  };
+  FABRIC_ASSIGN_OR_RETURN(pump_, process::OutputPump::create(loop_, process_->take_stderr(), std::move(sink)));
+  return process_->watch(loop_, [this](process::ChildExit exit) { on_exit(exit); });
+}
+
+void LocalAgent::on_exit(process::ChildExit exit) {
+  exit_ = exit;
+  is_reaped_ = true;
+  pump_->finish_by(loop_.clock().now() + kDrainTimeout);
+  end_if_done();
+}
+
+void LocalAgent::end_if_done() {
+  if (has_ended()) callbacks_.ended();
+}
+
+std::string LocalAgent::failure() const {
+  if (!is_reaped_ || exit_.ok()) return {};
+  std::string text = concat("fabric-agent (pid ", process_->pid(), ")");
+  if (exit_.signal != 0) {
+    const char* const name = ::sigabbrev_np(exit_.signal);
+    text += concat(" was killed by ", name == nullptr ? concat("signal ", exit_.signal) : concat("SIG", name));
+  } else {
+    text += concat(" ended with exit code ", exit_.exit_code);
+  }
+  for (const std::string& line : tail_.lines()) text += concat("\n  ", line);
+  return text;
+}
+
+}  // namespace fabric::launcher
