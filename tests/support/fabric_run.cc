@@ -7,11 +7,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
-#include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
+
+#include "support/eventually.h"
 
 extern char** environ;
 
@@ -55,42 +57,71 @@ bool wait_for(pid_t pid, std::chrono::seconds timeout, int& status) {
 
 }  // namespace
 
-TemporaryDirectory::TemporaryDirectory() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "fabric-test-XXXXXX").string();
-  if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("cannot make a directory like " + pattern);
-  path_ = pattern;
-}
-
-TemporaryDirectory::~TemporaryDirectory() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
 std::string JobResult::describe() const {
   std::ostringstream text;
   text << "exit code " << exit_code << (timed_out ? " (killed: did not end in time)" : "") << "\n--- stdout\n"
-       << out << "--- stderr\n" << err << "--- report.json\n" << report.dump(2) << '\n';
+       << out << "--- stderr\n"
+       << err << "--- report.json\n"
+       << report.dump(2) << '\n';
   return text.str();
 }
 
-JobResult run_job(const TemporaryDirectory& directory, const std::string& job_yaml, const std::vector<std::string>& flags,
-                  std::chrono::seconds timeout) {
-  const std::filesystem::path job = directory.path() / "job.yaml";
-  std::ofstream(job) << job_yaml;
-  std::vector<std::string> command = {std::string(FABRIC_BIN_DIR) + "/fabric-run", job.string()};
-  command.insert(command.end(), flags.begin(), flags.end());
+RunningJob::RunningJob(const TemporaryDirectory& directory, const std::vector<std::string>& arguments)
+    : directory_(directory.path()) {
+  std::vector<std::string> command = {std::string(FABRIC_BIN_DIR) + "/fabric-run"};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  pid_ = spawn_in(directory_, command);
+}
 
+RunningJob::~RunningJob() {
+  if (pid_ < 0) return;
+  signal(SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+}
+
+void RunningJob::signal(int number) const { ::kill(pid_, number); }
+
+std::vector<nlohmann::json> RunningJob::events() const {
+  std::vector<nlohmann::json> events;
+  std::ifstream lines(directory_ / "runs" / "latest" / "events.jsonl");
+  for (std::string line; std::getline(lines, line) && !lines.eof();) events.push_back(nlohmann::json::parse(line));
+  return events;
+}
+
+bool RunningJob::wait_for_events(const std::string& event, int count, std::chrono::seconds timeout) const {
+  return eventually(timeout, [&] {
+    const auto all = events();
+    return std::count_if(all.begin(), all.end(), [&](const auto& one) { return one.at("event") == event; }) >= count;
+  });
+}
+
+JobResult RunningJob::wait(std::chrono::seconds timeout) {
   int status = 0;
   JobResult result;
-  result.timed_out = !wait_for(spawn_in(directory.path(), command), timeout, status);
+  result.timed_out = !wait_for(pid_, timeout, status);
+  pid_ = -1;
   result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  result.out = read_file(directory.path() / "out");
-  result.err = read_file(directory.path() / "err");
-  result.run_directory = directory.path() / "runs" / "latest";
+  result.out = read_file(directory_ / "out");
+  result.err = read_file(directory_ / "err");
+  result.run_directory = directory_ / "runs" / "latest";
+  result.events = events();
   if (std::filesystem::exists(result.run_directory / "report.json")) {
     result.report = nlohmann::json::parse(read_file(result.run_directory / "report.json"));
   }
   return result;
+}
+
+std::vector<std::string> job_arguments(const TemporaryDirectory& directory, const std::string& job_yaml,
+                                       const std::vector<std::string>& flags) {
+  std::ofstream(directory.file("job.yaml")) << job_yaml;
+  std::vector<std::string> arguments = {directory.file("job.yaml")};
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  return arguments;
+}
+
+JobResult run_job(const TemporaryDirectory& directory, const std::string& job_yaml,
+                  const std::vector<std::string>& flags, std::chrono::seconds timeout) {
+  return RunningJob(directory, job_arguments(directory, job_yaml, flags)).wait(timeout);
 }
 
 }  // namespace fabric::testing
