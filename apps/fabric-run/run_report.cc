@@ -47,6 +47,15 @@ std::string last_lines(const std::vector<std::string>& log) {
   return text;
 }
 
+/// Says how the job ended, without what the first cause's own line says.
+std::string headline(const RunReport& report) {
+  const rendezvous::JobOutcome& outcome = report.outcome;
+  const std::string head = outcome_name(report) == "failed" ? "the job failed" : "the job ended";
+  const std::string cause = outcome.first_cause.has_value() ? describe(*outcome.first_cause) : "";
+  if (cause.empty() || !outcome.reason.starts_with(cause)) return concat(head, ": ", outcome.reason);
+  return head + outcome.reason.substr(cause.size());
+}
+
 std::string numbers_of_others(const rendezvous::JobOutcome& outcome) {
   std::string ranks;
   for (const ExitReport& report : outcome.reports) {
@@ -96,8 +105,7 @@ std::string report_json(const RunReport& report) {
 std::vector<std::string> failure_summary(const RunReport& report) {
   const rendezvous::JobOutcome& outcome = report.outcome;
   if (outcome.exit_code == exit_code::kSuccess) return {};
-  std::vector<std::string> lines = {
-      concat("the job ", outcome_name(report) == "failed" ? "failed" : "ended", ": ", outcome.reason)};
+  std::vector<std::string> lines = {headline(report)};
   if (!report.agent_failure.empty()) lines.push_back(report.agent_failure);
   if (outcome.first_cause.has_value()) {
     const ExitReport& cause = *outcome.first_cause;

@@ -36,12 +36,13 @@ std::unique_ptr<detail::FabricCore> make_fabric_core(Environment& environment, O
   core->precision = choose(chosen.precision, registries.precisions, precision_name);
   core->checkpoint_io = choose(chosen.checkpoint_io, registries.checkpoint_ios, unchanged);
   core->strategy = choose(chosen.strategy, registries.strategies, unchanged);
-  core->strategy->setup_environment(environment, *core->accelerator);
   if (environment.global_rank() == 0) {
     for (const Choice<Logger>& logger : chosen.loggers) {
       core->loggers.push_back(choose(logger, registries.loggers, unchanged, environment.run_directory()));
     }
   }
+  // Last: whatever fails before it fails while no rank depends on this one.
+  core->strategy->setup_environment(environment, *core->accelerator);
   return core;
 }
 

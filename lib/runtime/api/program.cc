@@ -25,6 +25,7 @@ int run_program(const ProgramTable& program, Environment& environment) {
     return exit_code::kRequeue;
   } catch (...) {
     const std::exception_ptr failure = std::current_exception();
+    environment.report_failure(failure);
     try {
       fabric.finalize("failed");
     } catch (const std::exception&) {  // the program's own failure is the one to report

@@ -13,6 +13,7 @@
 #include "fabric/error.h"
 #include "runtime/worker/agent_link.h"
 #include "runtime/worker/agent_store.h"
+#include "runtime/worker/exception_report.h"
 
 namespace fabric {
 namespace {
@@ -66,5 +67,9 @@ std::string AgentEnvironment::job_directory() const { return plan().job_director
 c10::intrusive_ptr<c10d::Store> AgentEnvironment::store() { return c10::make_intrusive<AgentStore>(link_); }
 void AgentEnvironment::report_ready() { link_->report_ready(); }
 void AgentEnvironment::report_step(int64_t step) { link_->report_step(step); }
+
+void AgentEnvironment::report_failure(const std::exception_ptr& failure) {
+  tell_failure(*link_, describe_exception(failure));
+}
 
 }  // namespace fabric

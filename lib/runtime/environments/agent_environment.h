@@ -33,6 +33,7 @@ class AgentEnvironment final : public Environment {
   c10::intrusive_ptr<c10d::Store> store() override;
   void report_ready() override;
   void report_step(int64_t step) override;
+  void report_failure(const std::exception_ptr& failure) override;
 
  private:
   const GenerationPlan& plan() const;

@@ -5,4 +5,6 @@ namespace fabric {
 // Here and not in the header, so that the class's type information is in one library only: programs cast across libraries.
 Environment::~Environment() = default;
 
+void Environment::report_failure(const std::exception_ptr&) {}
+
 }  // namespace fabric

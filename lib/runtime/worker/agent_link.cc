@@ -166,6 +166,7 @@ void AgentLink::report_step(int64_t step) {
 }
 
 bool AgentLink::report_failure(frames::WorkerFailure failure) noexcept {
+  if (has_reported_failure_.exchange(true)) return true;
   try {
     return send(std::move(failure)).ok();
   } catch (const std::exception&) {

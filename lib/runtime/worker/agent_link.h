@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -46,8 +47,10 @@ class AgentLink {
   /// Tells that `step` ended. Never blocks: where the agent does not keep up, only the latest step is told. An agent that is
   /// gone shows in the next call.
   void report_step(int64_t step);
-  /// Tells why this rank is about to end. Returns false if that could not be told. Does not throw.
+  /// Tells why this rank is about to end; only the first call does. Returns false if that could not be told. Does not throw.
   bool report_failure(frames::WorkerFailure failure) noexcept;
+  /// Returns whether report_failure() has been called.
+  bool has_reported_failure() const { return has_reported_failure_; }
 
  private:
   struct PendingCall {
@@ -63,6 +66,7 @@ class AgentLink {
   void deliver(frames::StoreReply reply);
   void lose(Status reason);
 
+  std::atomic<bool> has_reported_failure_{false};
   UniqueFd socket_;
   UniqueFd wake_;  ///< eventfd that ends the reader's poll
   Assignment assignment_;

@@ -5,10 +5,15 @@
 #include <dlfcn.h>
 
 #include <array>
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <sstream>
 #include <string_view>
 #include <typeinfo>
 
 #include "core/concat.h"
+#include "runtime/worker/agent_link.h"
 #include "runtime/worker/code_place.h"
 
 namespace fabric {
@@ -23,17 +28,25 @@ std::string message_of(const std::exception& error) {
   try {
     std::rethrow_if_nested(error);
   } catch (const std::exception& cause) {
-    message += concat(": ", message_of(cause));
+    const std::string reason = message_of(cause);
+    if (!message.ends_with(reason)) message += concat(": ", reason);
   } catch (...) {
     message += ": (nested in it: not a std::exception)";
   }
   return message;
 }
 
+/// What std::throw_with_nested() throws is of a class of its own, derived from the one that matters.
+std::string without_nesting(std::string type) {
+  constexpr std::string_view kStart = "std::_Nested_exception<";
+  if (!type.starts_with(kStart) || !type.ends_with('>')) return type;
+  return type.substr(kStart.size(), type.size() - kStart.size() - 1);
+}
+
 /// Fills in type and message of the exception that is being handled.
 void describe_current(frames::WorkerFailure& failure) {
   const std::type_info* type = abi::__cxa_current_exception_type();
-  failure.exception_type = type != nullptr ? demangled(type->name()) : "unknown";
+  failure.exception_type = type != nullptr ? without_nesting(demangled(type->name())) : "unknown";
   try {
     throw;
   } catch (const std::exception& error) {
@@ -75,7 +88,7 @@ Frame frame_at(const void* address) {
         const std::string_view module(place.module);
         result->function = place.symbol != nullptr ? demangled(place.symbol) : "?";
         std::ostringstream line;
-        line << "at " << result->function << " (" << module.substr(module.rfind('/') + 1) << "+0x" << std::hex << place.offset << ")";
+        line << "at " << result->function << "+0x" << std::hex << place.offset << " in " << module.substr(module.rfind('/') + 1);
         result->line = line.str();
       },
       &frame);
@@ -114,6 +127,17 @@ frames::WorkerFailure describe_exception(const std::exception_ptr& error) {
   }
   if (std::string frames = thrown_at(object); !frames.empty()) failure.backtrace = std::move(frames);
   return failure;
+}
+
+void tell_failure(AgentLink& link, frames::WorkerFailure failure) noexcept {
+  if (link.has_reported_failure()) return;
+  std::cout.flush();
+  std::cerr.flush();
+  std::fflush(nullptr);
+  const bool is_exception = !failure.exception_type.empty();
+  std::fprintf(stderr, "fabric-worker: %s%s%s%s\n", is_exception ? "uncaught " : "", failure.exception_type.c_str(),
+               is_exception ? ": " : "", failure.message.c_str());
+  link.report_failure(std::move(failure));
 }
 
 }  // namespace fabric

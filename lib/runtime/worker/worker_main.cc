@@ -15,7 +15,6 @@
 #include <string>
 #include <utility>
 
-#include "core/concat.h"
 #include "core/exit_codes.h"
 #include "core/unique_fd.h"
 #include "fabric/program.h"
@@ -39,22 +38,12 @@ void flush_output() {
   std::fflush(nullptr);
 }
 
-/// Tells the agent, and the log in one line: the backtrace stands in the exit report.
-void report(AgentLink& link, frames::WorkerFailure failure) {
-  const std::string line = failure.exception_type.empty()
-                               ? failure.message
-                               : concat("uncaught ", failure.exception_type, ": ", failure.message);
-  flush_output();
-  std::fprintf(stderr, "fabric-worker: %s\n", line.c_str());
-  link.report_failure(std::move(failure));
-}
-
 /// An exception that nobody can catch any more (another thread's, or one that left a noexcept function): says what it was, then
 /// ends by SIGABRT as std::terminate() does, so that there is a core.
 [[noreturn]] void on_terminate() {
   AgentLink* const link = g_link_of_terminate.exchange(nullptr);
   const std::exception_ptr error = std::current_exception();
-  if (link != nullptr && error != nullptr) report(*link, describe_exception(error));
+  if (link != nullptr && error != nullptr) tell_failure(*link, describe_exception(error));
   std::abort();
 }
 
@@ -73,13 +62,14 @@ int run_rank(const std::shared_ptr<AgentLink>& link) {
     at::set_num_threads(threads_of(plan));  // OpenMP's and MKL's number too
     const Result<const ProgramTable*> program = load_program(plan.program);
     if (!program.ok()) {
-      report(*link, {{}, program.error().message(), {}});
+      tell_failure(*link, {{}, program.error().message(), {}});
       return exit_code::kBadJob;
     }
     AgentEnvironment environment(link);
     return run_program(**program, environment);
   } catch (...) {
-    report(*link, describe_exception(std::current_exception()));
+    // What train() threw was told by its environment, before the rank left the others.
+    if (!link->has_reported_failure()) tell_failure(*link, describe_exception(std::current_exception()));
     return exit_code::kFailure;
   }
 }

@@ -3,6 +3,7 @@
 #include <c10/util/intrusive_ptr.h>
 
 #include <cstdint>
+#include <exception>
 #include <string>
 
 #include "fabric/export.h"
@@ -42,6 +43,9 @@ class FABRIC_API Environment {
   virtual void report_ready() = 0;
   /// Tells whoever watches that `step` ended on this rank. Does not block.
   virtual void report_step(int64_t step) = 0;
+  /// Tells whoever watches why train() failed. Called while this rank still holds its connections: once they close, the
+  /// other ranks fail in turn, and one of them might be taken for the cause. Must not throw. Does nothing unless overridden.
+  virtual void report_failure(const std::exception_ptr& failure);
 };
 
 }  // namespace fabric

@@ -31,7 +31,7 @@ struct DataLoaderOptions {
 namespace detail {
 
 /// One loop over an epoch, or over the rest of it after a resume.
-struct LoaderPass {
+struct FABRIC_API LoaderPass {
   int64_t id = 0;
   int64_t epoch = 0;
   int64_t start = 0;             ///< samples of the epoch that all ranks had before

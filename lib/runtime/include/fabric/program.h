@@ -84,5 +84,4 @@ constexpr ProgramNoteSection<kSize> make_program_note(const char (&text)[kSize])
   extern "C" __attribute__((visibility("default"))) const ::fabric::ProgramTable* fabric_program_table() {         \
     static constexpr ::fabric::ProgramTable table{FABRIC_PROGRAM_ABI, train_function, configure_function};         \
     return &table;                                                                                                 \
-  }                                                                                                                \
-  static_assert(true, "takes the semicolon")
+  }
