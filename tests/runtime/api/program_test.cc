@@ -69,6 +69,14 @@ TEST_F(ProgramTest, LetsExceptionsPassAfterClosingTheLoggers) {
   EXPECT_EQ(memory().rows.size(), 1u);
 }
 
+TEST_F(ProgramTest, ReportsAFailureBeforeItLeavesTheOthers) {
+  EXPECT_THROW(run(R"({"how": "throw"})"), std::runtime_error);
+
+  ASSERT_NE(environment_->last_failure, nullptr);
+  EXPECT_THAT([this] { std::rethrow_exception(environment_->last_failure); },
+              ThrowsMessage<std::runtime_error>(HasSubstr("as asked")));
+}
+
 TEST_F(ProgramTest, RefusesATableOfAnotherAbi) {
   RecordingEnvironment environment(directory_.path(), "{}");
   const ProgramTable other{FABRIC_PROGRAM_ABI + 1, train, nullptr};

@@ -53,9 +53,11 @@ class RecordingEnvironment final : public Environment {
   c10::intrusive_ptr<c10d::Store> store() override { return c10::make_intrusive<c10d::HashStore>(); }
   void report_ready() override { ++ready_reports; }
   void report_step(int64_t step) override { last_step = step; }
+  void report_failure(const std::exception_ptr& failure) override { last_failure = failure; }
 
   int ready_reports = 0;
   int64_t last_step = -1;
+  std::exception_ptr last_failure;
 
  private:
   std::string run_directory_;
