@@ -1,0 +1,135 @@
+// Misbehaves in one way: `args: {fault: NAME, rank: R}`. Rank R alone does, while the others wait in a barrier, as ranks do
+// in training. Functions have telling names, because a report must contain them.
+
+#include <fabric/fabric.h>
+#include <spawn.h>
+#include <sys/resource.h>
+#include <torch/torch.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+namespace {
+
+struct NoException {};
+
+[[gnu::noinline]] void throw_runtime_error() { throw std::runtime_error("the batch must be finite, but is not"); }
+[[gnu::noinline]] void throw_int() { throw 42; }
+[[gnu::noinline]] void throw_no_exception() { throw NoException{}; }
+[[gnu::noinline]] void throw_usage_error() { throw fabric::UsageError("epochs must be positive, but is -1"); }
+[[gnu::noinline]] void multiply_wrong_shapes() { torch::mm(torch::zeros({2, 3}), torch::zeros({2, 3})); }
+
+[[gnu::noinline]] void throw_nested() {
+  try {
+    throw_runtime_error();
+  } catch (...) {
+    std::throw_with_nested(std::logic_error("cannot train"));
+  }
+}
+
+[[gnu::noinline]] void throw_in_a_thread() {
+  std::thread([] { throw_runtime_error(); }).join();
+}
+
+[[gnu::noinline]] void throw_from_noexcept() noexcept { throw_runtime_error(); }
+
+[[gnu::noinline]] void write_to_address_zero() {
+  volatile int* volatile nowhere = nullptr;
+  *nowhere = 1;
+}
+
+[[gnu::noinline]] void divide_by_zero() {
+  volatile int one = 1, zero = 0;
+  volatile int quotient = one / zero;
+  static_cast<void>(quotient);
+}
+
+[[gnu::noinline]] int overflow_the_stack(int depth) {
+  volatile char page[4096];
+  page[0] = static_cast<char>(depth);
+  return depth < 0 ? 0 : overflow_the_stack(depth + 1) + page[0];
+}
+
+[[gnu::noinline]] void abort_on_purpose() { std::abort(); }
+
+[[noreturn]] void wait_for_ever() {
+  while (true) ::pause();
+}
+
+void ignore_sigterm() {
+  std::signal(SIGTERM, SIG_IGN);
+  std::puts("deaf");
+  std::fflush(stdout);
+  wait_for_ever();
+}
+
+/// A process that outlives its parent, in a session of its own: killing the rank's process group does not reach it.
+void leave_a_grandchild() {
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
+  char name[] = "sleep", seconds[] = "1000";
+  char* const arguments[] = {name, seconds, nullptr};
+  pid_t pid = 0;
+  if (posix_spawn(&pid, "/bin/sleep", nullptr, &attributes, arguments, nullptr) != 0) std::abort();
+  std::printf("grandchild %d\n", pid);
+}
+
+void print_many_lines() {
+  for (int i = 0; i < 100'000; ++i) std::printf("line %d of many\n", i);
+}
+
+/// What a rank must not do without a trace: end while the others still need it, with a code of its own.
+void leave_with_code_3() { std::exit(3); }
+
+using Fault = void (*)();
+
+Fault fault_called(const std::string& name) {
+  static const std::map<std::string, Fault> faults = {
+      {"none", [] {}},
+      {"runtime_error", throw_runtime_error},
+      {"int", throw_int},
+      {"no_exception", throw_no_exception},
+      {"usage_error", throw_usage_error},
+      {"torch_error", multiply_wrong_shapes},
+      {"nested", throw_nested},
+      {"thread", throw_in_a_thread},
+      {"noexcept", throw_from_noexcept},
+      {"segfault", write_to_address_zero},
+      {"divide", divide_by_zero},
+      {"overflow", [] { std::printf("%d\n", overflow_the_stack(0)); }},
+      {"abort", abort_on_purpose},
+      {"exit", leave_with_code_3},
+      {"hang", wait_for_ever},
+      {"deaf", ignore_sigterm},
+      {"grandchild", leave_a_grandchild},
+      {"flood", print_many_lines},
+  };
+  const auto found = faults.find(name);
+  if (found == faults.end()) throw fabric::UsageError("there is no fault '" + name + "'");
+  return found->second;
+}
+
+}  // namespace
+
+int train(fabric::Fabric& fabric, const fabric::Arguments& args) {
+  constexpr rlimit kNone{0, 0};
+  ::setrlimit(RLIMIT_CORE, &kNone);  // these crashes are wanted
+  auto sum = torch::ones({4});
+  fabric.all_reduce(sum, "sum");
+  if (sum.sum().item<int>() != 4 * fabric.world_size()) throw std::logic_error("the all_reduce is wrong");
+  fabric::State state{};
+  for (int i = 0; i < args.get<int>("steps", 0); ++i) fabric.end_step(state);
+
+  if (fabric.global_rank() == args.get<int>("rank", 0)) fault_called(args.get("fault"))();
+  fabric.barrier("the end");
+  fabric.print("all ", fabric.world_size(), " ranks came to the end");
+  return args.get<int>("code", 0);
+}
+FABRIC_PROGRAM(train);
