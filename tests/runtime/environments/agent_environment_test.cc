@@ -1,0 +1,107 @@
+#include "runtime/environments/agent_environment.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+#include <torch/csrc/distributed/c10d/Store.hpp>
+
+#include "fabric/error.h"
+#include "support/eventually.h"
+#include "support/test_agent.h"
+
+namespace fabric {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::eventually;
+using testing::TestAgent;
+
+GenerationPlan two_nodes() {
+  GenerationPlan plan;
+  plan.generation = {1, 3};
+  plan.world_size = 4;
+  plan.num_nodes = 2;
+  plan.node_rank = 1;
+  plan.first_global_rank = 2;
+  plan.local_world_size = 2;
+  plan.restart_count = 2;
+  plan.run_directory = "/runs/one";
+  plan.job_json = R"({"name": "one"})";
+  plan.job_directory = "/jobs";
+  return plan;
+}
+
+TEST(AgentEnvironmentTest, SaysWhatThePlanSays) {
+  TestAgent agent(two_nodes());
+  const auto first = agent.link();
+
+  AgentEnvironment environment(agent.link());
+
+  EXPECT_EQ(environment.name(), "agent");
+  EXPECT_EQ(environment.global_rank(), 3);
+  EXPECT_EQ(environment.local_rank(), 1);
+  EXPECT_EQ(environment.node_rank(), 1);
+  EXPECT_EQ(environment.world_size(), 4);
+  EXPECT_EQ(environment.local_world_size(), 2);
+  EXPECT_EQ(environment.num_nodes(), 2);
+  EXPECT_EQ(environment.restart_count(), 2);
+  EXPECT_EQ(environment.run_directory(), "/runs/one");
+  EXPECT_EQ(environment.job_json(), R"({"name": "one"})");
+  EXPECT_EQ(environment.job_directory(), "/jobs");
+}
+
+TEST(AgentEnvironmentTest, ListensOnLoopbackWithinOneHost) {
+  GenerationPlan plan;
+  plan.main_address = "192.0.2.1";
+  TestAgent agent(plan);
+
+  EXPECT_EQ(AgentEnvironment(agent.link()).address(), "127.0.0.1");
+}
+
+TEST(AgentEnvironmentTest, ListensWhereItReachesTheMainNode) {
+  GenerationPlan plan = two_nodes();
+  plan.main_address = "127.0.0.5";
+  TestAgent agent(plan);
+
+  EXPECT_EQ(AgentEnvironment(agent.link()).address(), "127.0.0.1");
+}
+
+TEST(AgentEnvironmentTest, RefusesANameForTheMainAddress) {
+  GenerationPlan plan = two_nodes();
+  plan.main_address = "node0.example";
+  TestAgent agent(plan);
+
+  EXPECT_THROW(AgentEnvironment(agent.link()), InternalError);
+}
+
+TEST(AgentEnvironmentTest, ItsStoresOutliveIt) {
+  TestAgent agent;
+  c10::intrusive_ptr<c10d::Store> store;
+  {
+    AgentEnvironment environment(agent.link());
+    store = environment.store();
+  }
+
+  store->set("key", "value");
+
+  EXPECT_EQ(store->get_to_str("key"), "value");
+}
+
+TEST(AgentEnvironmentTest, TellsTheAgentHowItGoesOn) {
+  TestAgent agent;
+  AgentEnvironment environment(agent.link());
+
+  environment.report_ready();
+  environment.report_step(7);
+  environment.report_failure(std::make_exception_ptr(std::runtime_error("no data")));
+
+  ASSERT_TRUE(eventually(10s, [&] { return agent.heard<frames::WorkerFailure>().size() == 1; }));
+  EXPECT_EQ(agent.heard<frames::WorkerReady>().size(), 1u);
+  EXPECT_EQ(agent.heard<frames::WorkerStep>().at(0).step, 7);
+  EXPECT_EQ(agent.heard<frames::WorkerFailure>()[0].exception_type, "std::runtime_error");
+  EXPECT_EQ(agent.heard<frames::WorkerFailure>()[0].message, "no data");
+}
+
+}  // namespace
+}  // namespace fabric
