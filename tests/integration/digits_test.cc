@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <regex>
@@ -31,9 +33,9 @@ std::string digits_job(int devices, uint64_t seed, const std::string& optimizer 
   return job.str();
 }
 
-std::map<std::string, at::Tensor> final_weights(const JobResult& result) {
+std::map<std::string, at::Tensor> final_weights(const std::filesystem::path& run_directory) {
   TorchCheckpointIO io;
-  const Value checkpoint = io.load((result.run_directory / "checkpoints" / "last.ckpt").string());
+  const Value checkpoint = io.load((run_directory / "checkpoints" / "last.ckpt").string());
   std::map<std::string, at::Tensor> weights;
   for (const auto& [name, value] : checkpoint.at("model").to_dict()) weights[name] = value.to_tensor();
   return weights;
@@ -74,7 +76,7 @@ TEST(DigitsTest, TwoRanksAndOneRankTrainToTheSameWeights) {
 
   ASSERT_EQ(one.exit_code, 0) << one.describe();
   ASSERT_EQ(two.exit_code, 0) << two.describe();
-  EXPECT_LE(largest_difference(final_weights(one), final_weights(two)), 1e-5);
+  EXPECT_LE(largest_difference(final_weights(one.run_directory), final_weights(two.run_directory)), 1e-5);
 }
 
 TEST(DigitsTest, TwoRunsWithASeedAreBitEqualAndAnotherSeedIsNot) {
@@ -87,8 +89,23 @@ TEST(DigitsTest, TwoRunsWithASeedAreBitEqualAndAnotherSeedIsNot) {
   ASSERT_EQ(first.exit_code, 0) << first.describe();
   ASSERT_EQ(second.exit_code, 0) << second.describe();
   ASSERT_EQ(other.exit_code, 0) << other.describe();
-  EXPECT_EQ(largest_difference(final_weights(first), final_weights(second)), 0.0);
-  EXPECT_GT(largest_difference(final_weights(first), final_weights(other)), 1e-3);
+  EXPECT_EQ(largest_difference(final_weights(first.run_directory), final_weights(second.run_directory)), 0.0);
+  EXPECT_GT(largest_difference(final_weights(first.run_directory), final_weights(other.run_directory)), 1e-3);
+}
+
+TEST(DigitsTest, TheSameProgramTrainsAlikeWithoutTheLauncher) {
+  TemporaryDirectory launched_directory, plain_directory;
+  const JobResult launched = run_job(launched_directory, digits_job(1, 7));
+  ASSERT_EQ(launched.exit_code, 0) << launched.describe();
+
+  std::ostringstream command;
+  command << "cd " << plain_directory.path().string() << " && OMP_NUM_THREADS=1 " << FABRIC_EXAMPLES_DIR
+          << "/digits --data=" << FABRIC_SOURCE_DIR
+          << "/examples/data/digits.csv.gz --epochs=3 --seed 7 --optimizer=sgd --lr=0.1 --max_samples=1408 >out";
+  ASSERT_EQ(std::system(command.str().c_str()), 0);
+
+  const std::filesystem::directory_iterator runs(plain_directory.path() / "runs");
+  EXPECT_EQ(largest_difference(final_weights(launched.run_directory), final_weights(runs->path())), 0.0);
 }
 
 TEST(DigitsTest, TheRunDirectoryHoldsWhatWasPromised) {
@@ -97,8 +114,8 @@ TEST(DigitsTest, TheRunDirectoryHoldsWhatWasPromised) {
   const JobResult result = run_job(directory, digits_job(2, 7), {"--set", "args.epochs=1"});
 
   ASSERT_EQ(result.exit_code, 0) << result.describe();
-  for (const char* name : {"job.yaml", "events.jsonl", "report.json", "logs/gen-1.1/rank-0.log", "logs/gen-1.1/rank-1.log",
-                           "checkpoints/last.ckpt"}) {
+  for (const char* name : {"job.yaml", "events.jsonl", "report.json", "logs/gen-1.1/rank-0.log",
+                           "logs/gen-1.1/rank-1.log", "checkpoints/last.ckpt"}) {
     EXPECT_TRUE(std::filesystem::exists(result.run_directory / name)) << name;
   }
   EXPECT_FALSE(std::filesystem::is_empty(result.run_directory / "program"));
