@@ -13,9 +13,10 @@ using std::chrono::milliseconds;
 bool is_letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
 bool is_argument_name(std::string_view name) {
-  return !name.empty() && name.size() <= 128 && std::all_of(name.begin(), name.end(), [](char c) {
-    return is_letter_or_digit(c) || c == '_' || c == '.' || c == '-';
-  });
+  if (name.empty() || name.size() > 128 || !(is_letter_or_digit(name.front()) || name.front() == '_')) return false;
+  if (name.front() >= '0' && name.front() <= '9') return false;  // {lr: 0,1} is lr: 0 and an argument '1' to YAML
+  return std::all_of(name.begin(), name.end(),
+                     [](char c) { return is_letter_or_digit(c) || c == '_' || c == '.' || c == '-'; });
 }
 
 bool is_variable_name(std::string_view name) {
@@ -84,9 +85,11 @@ Arguments read_arguments(const YamlNode& section, Diagnostics& diagnostics) {
   if (!is_map(section, "args", diagnostics)) return arguments;
   for (const YamlNode& entry : section.children) {
     if (!is_argument_name(entry.key)) {
-      diagnostics.error(entry.key_mark,
-                        concat("an argument's name must be 1 to 128 letters, digits, '_', '.' or '-', but is '",
-                               entry.key.substr(0, 128), "'; rename it"));
+      diagnostics.error(
+          entry.key_mark,
+          concat(
+              "an argument's name must be 1 to 128 letters, digits, '_', '.' or '-' and start with a letter or '_', but is '",
+              entry.key.substr(0, 128), "'; rename it"));
       continue;
     }
     arguments.emplace_back(entry.key, argument_value(entry, diagnostics));

@@ -146,13 +146,10 @@ class TreeBuilder final : public YAML::EventHandler {
   size_t count_ = 0;
 };
 
-/// Sees whether there is a second document; its events do not matter.
-class SecondDocument final : public YAML::EventHandler {
+/// Takes no notice of anything.
+class DeafHandler : public YAML::EventHandler {
  public:
-  void OnDocumentStart(const YAML::Mark& mark) override {
-    throw YAML::ParserException(
-        mark, "a job must be one YAML document, but a second one starts here; remove the '---' or '...'");
-  }
+  void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
   void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
@@ -162,6 +159,29 @@ class SecondDocument final : public YAML::EventHandler {
   void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
   void OnMapEnd() override {}
 };
+
+/// Sees whether there is a second document; its events do not matter.
+class SecondDocument final : public DeafHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    throw YAML::ParserException(
+        mark, "a job must be one YAML document, but a second one starts here; remove the '---' or '...'");
+  }
+};
+
+/// yaml-cpp 0.7 takes a quoted text that the end of the file cuts off for a whole one if a line end comes before the file's.
+void refuse_open_quote(std::string_view text) {
+  std::istringstream in{std::string(text.substr(0, text.find_last_not_of(" \n\r") + 1))};
+  try {
+    YAML::Parser parser(in);
+    DeafHandler handler;
+    parser.HandleNextDocument(handler);
+  } catch (const YAML::Exception& error) {
+    if (error.msg != YAML::ErrorMsg::EOF_IN_SCALAR) return;  // what else is wrong shows when it is read
+    throw YAML::ParserException(error.mark,
+                                "text must end with the quote that it starts with, but the file ends; add it");
+  }
+}
 
 /// The parser's own messages say what it found only.
 std::string message_of(const YAML::Exception& error) {
@@ -182,6 +202,7 @@ std::optional<YamlNode> parse_yaml(std::string_view text, int source, Diagnostic
   if (!check_yaml_text(text, source, diagnostics)) return std::nullopt;
   std::istringstream in{std::string(text)};
   try {
+    refuse_open_quote(text);
     YAML::Parser parser(in);
     TreeBuilder builder(source, diagnostics);
     if (parser.HandleNextDocument(builder)) {
