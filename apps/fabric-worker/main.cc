@@ -54,7 +54,8 @@ WorkerMain load_runtime() {
   // program calls few.
   void* const runtime = ::dlopen(path.c_str(), RTLD_LAZY | RTLD_GLOBAL);
   if (runtime != nullptr) return reinterpret_cast<WorkerMain>(::dlsym(runtime, "fabric_worker_main"));
-  std::fprintf(stderr, "fabric-worker: the runtime must be loadable from '%s', but is not: %s\n", path.c_str(), ::dlerror());
+  std::fprintf(stderr, "fabric-worker: the runtime must be loadable from '%s', but is not: %s\n", path.c_str(),
+               ::dlerror());
   return nullptr;
 }
 
@@ -62,8 +63,10 @@ int run_rank() {
   const std::optional<int> agent_fd = take_fd("FABRIC_AGENT_FD");
   const std::optional<int> crash_fd = take_fd("FABRIC_CRASH_FD");
   if (!agent_fd || !crash_fd) {
-    std::fputs("fabric-worker: is started by fabric-agent, with FABRIC_AGENT_FD and FABRIC_CRASH_FD, but one is missing; "
-               "start jobs with fabric-run\n", stderr);
+    std::fputs(
+        "fabric-worker: is started by fabric-agent, with FABRIC_AGENT_FD and FABRIC_CRASH_FD, but one is missing; "
+        "start jobs with fabric-run\n",
+        stderr);
     return fabric::exit_code::kUsage;
   }
   const WorkerMain worker_main = load_runtime();
@@ -71,7 +74,8 @@ int run_rank() {
 }
 
 int print(const std::string& text) {
-  return std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0 ? fabric::exit_code::kSuccess : fabric::exit_code::kFailure;
+  return std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0 ? fabric::exit_code::kSuccess
+                                                                           : fabric::exit_code::kFailure;
 }
 
 int run(int argc, char** argv) {

@@ -23,9 +23,10 @@ class CudaDriver {
   std::string open() {
     library_ = ::dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
     if (library_ == nullptr) return "no CUDA driver: libcuda.so.1 is not there";
-    const bool complete = find(init_, "cuInit") && find(get_count_, "cuDeviceGetCount") && find(get_device_, "cuDeviceGet") &&
-                          find(get_name_, "cuDeviceGetName") && find(total_memory_, "cuDeviceTotalMem_v2") &&
-                          find(get_bus_id_, "cuDeviceGetPCIBusId") && find(error_name_, "cuGetErrorName");
+    const bool complete = find(init_, "cuInit") && find(get_count_, "cuDeviceGetCount") &&
+                          find(get_device_, "cuDeviceGet") && find(get_name_, "cuDeviceGetName") &&
+                          find(total_memory_, "cuDeviceTotalMem_v2") && find(get_bus_id_, "cuDeviceGetPCIBusId") &&
+                          find(error_name_, "cuGetErrorName");
     if (!complete) return "the CUDA driver is too old: libcuda.so.1 lacks functions of CUDA 6.0";
     if (const int code = init_(0); code != 0) return concat("the CUDA driver does not start: ", name_of(code));
     return {};
@@ -44,7 +45,11 @@ class CudaDriver {
         total_memory_(&bytes, device) != 0) {
       return json();
     }
-    return {{"kind", "cuda"}, {"index", index}, {"name", name.data()}, {"memory_bytes", bytes}, {"numa_node", numa_node(device)}};
+    return {{"kind", "cuda"},
+            {"index", index},
+            {"name", name.data()},
+            {"memory_bytes", bytes},
+            {"numa_node", numa_node(device)}};
   }
 
  private:
@@ -89,8 +94,10 @@ std::string probe_accelerators() {
   if (note.empty()) {
     const int count = driver.device_count();
     for (int index = 0; index < count; ++index) {
-      if (json device = driver.describe(index); !device.is_null()) accelerators.push_back(std::move(device));
-      else note = concat("CUDA device ", index, " does not answer");
+      if (json device = driver.describe(index); !device.is_null())
+        accelerators.push_back(std::move(device));
+      else
+        note = concat("CUDA device ", index, " does not answer");
     }
     if (count == 0) note = "the CUDA driver sees no device";
   }

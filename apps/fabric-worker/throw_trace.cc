@@ -55,7 +55,8 @@ int fabric_throw_frames(const void* object, void** frames, int capacity) {
     const Slot& slot = g_slots[(throws - back) % kSlots];
     if (slot.object.load(std::memory_order_acquire) != object) continue;
     int count = 0;
-    for (; count < slot.count.load() && count < capacity; ++count) frames[count] = slot.frames[static_cast<size_t>(count)];
+    for (; count < slot.count.load() && count < capacity; ++count)
+      frames[count] = slot.frames[static_cast<size_t>(count)];
     return count;
   }
   return 0;
@@ -63,8 +64,9 @@ int fabric_throw_frames(const void* object, void** frames, int capacity) {
 
 /// Comes before libstdc++'s in every library's search order, because the executable exports it: throws of LibTorch and of the
 /// user's program pass through here. Costs some microseconds a throw.
-extern "C" __attribute__((visibility("default"), noreturn, noinline)) void __cxa_throw(void* object, std::type_info* type,
-                                                                                      void (*destroy)(void*)) {
+extern "C" __attribute__((visibility("default"), noreturn, noinline)) void __cxa_throw(void* object,
+                                                                                       std::type_info* type,
+                                                                                       void (*destroy)(void*)) {
   remember(object);
   next_throw()(object, type, destroy);
   std::abort();  // not reached; the compiler cannot know

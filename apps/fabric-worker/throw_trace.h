@@ -2,4 +2,5 @@
 
 /// Copies the frames of the place that threw the exception object at `object` to `frames`, innermost first, at most
 /// `capacity`; returns how many, 0 if they are not known (any more). The runtime finds it by name.
-extern "C" __attribute__((visibility("default"))) int fabric_throw_frames(const void* object, void** frames, int capacity);
+extern "C" __attribute__((visibility("default"))) int fabric_throw_frames(const void* object, void** frames,
+                                                                          int capacity);

@@ -51,7 +51,9 @@ StoreResponse response_of(const grpc::Status& status, v1::StoreReply&& reply) {
 class AgentClient::Impl final : public grpc::ClientBidiReactor<v1::AgentMessage, v1::CoordinatorMessage> {
  public:
   Impl(const std::shared_ptr<grpc::Channel>& channel, Callbacks callbacks)
-      : callbacks_(std::move(callbacks)), coordinator_(v1::Coordinator::NewStub(channel)), store_(v1::Store::NewStub(channel)) {
+      : callbacks_(std::move(callbacks)),
+        coordinator_(v1::Coordinator::NewStub(channel)),
+        store_(v1::Store::NewStub(channel)) {
     coordinator_->async()->Agent(&context_, this);
     AddHold();
     StartRead(&incoming_);
@@ -189,10 +191,14 @@ void AgentClient::Impl::proceed() {
     operation = next_operation();
   }
   switch (operation) {
-    case Operation::kNone: return;
-    case Operation::kWrite: return StartWrite(&outgoing_);
-    case Operation::kWritesDone: return StartWritesDone();
-    case Operation::kRemoveHold: return RemoveHold();
+    case Operation::kNone:
+      return;
+    case Operation::kWrite:
+      return StartWrite(&outgoing_);
+    case Operation::kWritesDone:
+      return StartWritesDone();
+    case Operation::kRemoveHold:
+      return RemoveHold();
   }
 }
 

@@ -78,9 +78,12 @@ void AgentStream::proceed() {
     status = to_grpc(status_);
   }
   switch (operation) {
-    case Operation::kNone: return;
-    case Operation::kWrite: return StartWrite(&outgoing_);
-    case Operation::kFinish: return Finish(status);
+    case Operation::kNone:
+      return;
+    case Operation::kWrite:
+      return StartWrite(&outgoing_);
+    case Operation::kFinish:
+      return Finish(status);
   }
 }
 

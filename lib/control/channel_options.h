@@ -1,7 +1,7 @@
 #pragma once
 
-#include <grpcpp/support/channel_arguments.h>
 #include <grpcpp/server_builder.h>
+#include <grpcpp/support/channel_arguments.h>
 
 #include "core/status.h"
 #include "core/unique_fd.h"

@@ -85,20 +85,24 @@ void fill(v1::CoordinatorMessage& wire, const Shutdown& shutdown) {
 Result<AgentMessage> read(const v1::Join& wire) {
   Join join{{wire.agent()}, from_wire(wire.node())};
   if (is_valid_name(join.agent.value)) return AgentMessage(std::move(join));
-  return invalid_argument("the name of an agent must be 1 to 64 characters of [A-Za-z0-9._-] and must not start with "
-                          "'.' or '-', but that of a joining agent is not");
+  return invalid_argument(
+      "the name of an agent must be 1 to 64 characters of [A-Za-z0-9._-] and must not start with "
+      "'.' or '-', but that of a joining agent is not");
 }
 
 Result<AgentMessage> read(const v1::RankProgress& wire) {
-  RankProgress progress{from_wire(wire.generation()), wire.global_rank(), RankPhase::kStarted, wire.pid(),
-                        wire.step(), wire.time_ns()};
+  RankProgress progress{
+      from_wire(wire.generation()), wire.global_rank(), RankPhase::kStarted, wire.pid(), wire.step(), wire.time_ns()};
   FABRIC_ASSIGN_OR_RETURN(progress.phase, enum_from_wire("RankProgress.phase", wire.phase(), RankPhase::kStep));
   return AgentMessage(progress);
 }
 
 AgentMessage read(const v1::LogLines& wire) {
-  return LogLines{from_wire(wire.generation()), wire.global_rank(), wire.is_stderr(),
-                  {wire.lines().begin(), wire.lines().end()}, wire.dropped()};
+  return LogLines{from_wire(wire.generation()),
+                  wire.global_rank(),
+                  wire.is_stderr(),
+                  {wire.lines().begin(), wire.lines().end()},
+                  wire.dropped()};
 }
 
 }  // namespace
@@ -117,20 +121,27 @@ v1::CoordinatorMessage to_wire(const CoordinatorMessage& message) {
 
 Result<AgentMessage> from_wire(const v1::AgentMessage& wire) {
   switch (wire.message_case()) {
-    case v1::AgentMessage::kJoin: return read(wire.join());
-    case v1::AgentMessage::kHeartbeat: return AgentMessage(Heartbeat{wire.heartbeat().sequence()});
-    case v1::AgentMessage::kRankProgress: return read(wire.rank_progress());
+    case v1::AgentMessage::kJoin:
+      return read(wire.join());
+    case v1::AgentMessage::kHeartbeat:
+      return AgentMessage(Heartbeat{wire.heartbeat().sequence()});
+    case v1::AgentMessage::kRankProgress:
+      return read(wire.rank_progress());
     case v1::AgentMessage::kRankExited:
       return AgentMessage(
           RankExited{from_wire(wire.rank_exited().generation()), from_wire(wire.rank_exited().report())});
     case v1::AgentMessage::kGenerationStopped:
       return AgentMessage(GenerationStopped{from_wire(wire.generation_stopped().generation())});
-    case v1::AgentMessage::kLogLines: return read(wire.log_lines());
-    case v1::AgentMessage::kGoodbye: return AgentMessage(Goodbye{wire.goodbye().reason()});
-    case v1::AgentMessage::MESSAGE_NOT_SET: break;
+    case v1::AgentMessage::kLogLines:
+      return read(wire.log_lines());
+    case v1::AgentMessage::kGoodbye:
+      return AgentMessage(Goodbye{wire.goodbye().reason()});
+    case v1::AgentMessage::MESSAGE_NOT_SET:
+      break;
   }
-  return invalid_argument("a message of an agent is empty or of a kind that is not known; the agent may be of a newer "
-                          "version of Fabric");
+  return invalid_argument(
+      "a message of an agent is empty or of a kind that is not known; the agent may be of a newer "
+      "version of Fabric");
 }
 
 Result<CoordinatorMessage> from_wire(const v1::CoordinatorMessage& wire) {
@@ -150,10 +161,12 @@ Result<CoordinatorMessage> from_wire(const v1::CoordinatorMessage& wire) {
     }
     case v1::CoordinatorMessage::kShutdown:
       return CoordinatorMessage(Shutdown{wire.shutdown().exit_code(), wire.shutdown().reason()});
-    case v1::CoordinatorMessage::MESSAGE_NOT_SET: break;
+    case v1::CoordinatorMessage::MESSAGE_NOT_SET:
+      break;
   }
-  return invalid_argument("a message of the coordinator is empty or of a kind that is not known; the coordinator may be "
-                          "of a newer version of Fabric");
+  return invalid_argument(
+      "a message of the coordinator is empty or of a kind that is not known; the coordinator may be "
+      "of a newer version of Fabric");
 }
 
 v1::StoreCall to_wire(const GenerationId& generation, StoreRequest request) {

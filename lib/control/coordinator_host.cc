@@ -81,9 +81,7 @@ Status CoordinatorHost::Impl::start() {
   callbacks.closed = [this](ConnectionId connection, const Status& status) {
     post([connection, status](Impl& host) { host.on_closed(connection, status); });
   };
-  callbacks.wake_at = [this](TimePoint at) {
-    post([at](Impl& host) { host.arm_stores(at); });
-  };
+  callbacks.wake_at = [this](TimePoint at) { post([at](Impl& host) { host.arm_stores(at); }); };
   FABRIC_ASSIGN_OR_RETURN(server_, CoordinatorServer::create(clock_, std::move(callbacks)));
   handle(rendezvous::Tick{});
   return ok_status();
@@ -200,8 +198,9 @@ void CoordinatorHost::Impl::perform(const rendezvous::JobFinished& action) {
   });
 }
 
-Result<std::unique_ptr<CoordinatorHost>> CoordinatorHost::create(rendezvous::Settings settings, process::EventLoop& loop,
-                                                                 Log& log, const Clock& clock, Callbacks callbacks) {
+Result<std::unique_ptr<CoordinatorHost>> CoordinatorHost::create(rendezvous::Settings settings,
+                                                                 process::EventLoop& loop, Log& log, const Clock& clock,
+                                                                 Callbacks callbacks) {
   FABRIC_RETURN_IF_ERROR(rendezvous::validate(settings));
   auto impl = std::make_shared<Impl>(std::move(settings), loop, log, clock, std::move(callbacks));
   FABRIC_RETURN_IF_ERROR(impl->start());

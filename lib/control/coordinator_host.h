@@ -33,8 +33,8 @@ class CoordinatorHost {
 
   /// Starts the rendezvous; its timeout counts from here. `loop`, `log` and `clock` are borrowed. kInvalidArgument if
   /// `settings` are not valid.
-  static Result<std::unique_ptr<CoordinatorHost>> create(rendezvous::Settings settings, process::EventLoop& loop, Log& log,
-                                                         const Clock& clock, Callbacks callbacks);
+  static Result<std::unique_ptr<CoordinatorHost>> create(rendezvous::Settings settings, process::EventLoop& loop,
+                                                         Log& log, const Clock& clock, Callbacks callbacks);
   /// Ends all connections; what was not sent yet is lost.
   ~CoordinatorHost();
   CoordinatorHost(const CoordinatorHost&) = delete;

@@ -91,9 +91,9 @@ grpc::ServerBidiReactor<v1::AgentMessage, v1::CoordinatorMessage>* CoordinatorSe
   {
     const std::lock_guard lock(mutex_);
     const ConnectionId id{++last_connection_};
-    stream = std::make_shared<AgentStream>(AgentStream::Callbacks{
-        [this, id](AgentMessage message) { on_message(id, std::move(message)); },
-        [this, id](const Status& status) { on_closed(id, status); }});
+    stream = std::make_shared<AgentStream>(
+        AgentStream::Callbacks{[this, id](AgentMessage message) { on_message(id, std::move(message)); },
+                               [this, id](const Status& status) { on_closed(id, status); }});
     connections_[id].stream = stream;
     ending = ending_;
   }
@@ -113,7 +113,8 @@ void CoordinatorServer::Impl::on_message(ConnectionId id, AgentMessage message) 
     connection.joined = connection.joined || join != nullptr;
     wanted = !ending_;
   }
-  if (offender) return offender->finish(failed_precondition("the first message of an agent must be a Join, and no other"));
+  if (offender)
+    return offender->finish(failed_precondition("the first message of an agent must be a Join, and no other"));
   if (!wanted) return;
   if (join != nullptr) return callbacks_.joined(id, std::move(*join));
   callbacks_.message(id, std::move(message));

@@ -23,7 +23,8 @@ void write_line(gpr_log_func_args* line) {
   const std::lock_guard lock(destination().mutex);
   if (destination().log == nullptr) return;
   const LogLevel level = line->severity == GPR_LOG_SEVERITY_ERROR ? LogLevel::kWarning : LogLevel::kDebug;
-  destination().log->write(level, "grpc says", {{"message", line->message}, {"file", line->file}, {"line", line->line}});
+  destination().log->write(level, "grpc says",
+                           {{"message", line->message}, {"file", line->file}, {"line", line->line}});
 }
 
 }  // namespace

@@ -66,7 +66,8 @@ grpc::ServerUnaryReactor* StoreService::Call(grpc::CallbackServerContext*, const
   return call;
 }
 
-void StoreService::start(StoreCall* call, WaiterId waiter, const GenerationId& generation, const StoreRequest& request) {
+void StoreService::start(StoreCall* call, WaiterId waiter, const GenerationId& generation,
+                         const StoreRequest& request) {
   std::vector<Answer> answers;
   std::optional<TimePoint> wake;
   {
@@ -93,7 +94,8 @@ std::optional<StoreResponse> StoreService::apply(const GenerationId& generation,
   return StoreResponse{StatusCode::kAborted,
                        concat("the store of generation ", generation,
                               " is not open; the generation is over, and its ranks are about to be stopped"),
-                       {}, 0};
+                       {},
+                       0};
 }
 
 void StoreService::collect(std::vector<Released> released, std::vector<Answer>& answers) {
@@ -120,7 +122,8 @@ void StoreService::cancel(WaiterId waiter) {
     const std::lock_guard lock(mutex_);
     const auto parked = parked_.extract(waiter);
     if (parked.empty()) return;  // answered already
-    if (const auto table = tables_.find(parked.mapped().generation); table != tables_.end()) table->second.forget(waiter);
+    if (const auto table = tables_.find(parked.mapped().generation); table != tables_.end())
+      table->second.forget(waiter);
     answers.push_back({parked.mapped().call, {StatusCode::kCancelled, "the caller is gone", {}, 0}});
   }
   give(std::move(answers));

@@ -21,14 +21,14 @@ struct GenerationPlan {
   int node_rank = 0;
   int first_global_rank = 0;
   int local_world_size = 1;
-  int restart_count = 0;      ///< restarts so far in this job, after failures
+  int restart_count = 0;                   ///< restarts so far in this job, after failures
   std::string main_address = "127.0.0.1";  ///< numeric address of node rank 0 for the data plane; ranks bind their own
-  std::string program;        ///< absolute path of the user's shared object
+  std::string program;                     ///< absolute path of the user's shared object
   std::string job_json;       ///< the resolved job (JobSpec) as JSON: args, fabric, and the rest for the runtime
   std::string job_directory;  ///< directory of the job file; Arguments::path() is relative to it
   std::string workdir;        ///< working directory of ranks
   std::map<std::string, std::string> env;  ///< set in ranks, over what they inherit
-  int threads_per_rank = 1;   ///< OMP_NUM_THREADS and at::set_num_threads unless `env` says otherwise
+  int threads_per_rank = 1;                ///< OMP_NUM_THREADS and at::set_num_threads unless `env` says otherwise
 
   template <class V>
   void fields(V& v) {

@@ -44,7 +44,8 @@ void append_value(std::string& line, std::string_view value) {
 
 void FdLog::write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
   if (level < least_) return;
-  std::string line = concat(utc_time(clock_.wall_ns()), ' ', kLevelNames[static_cast<size_t>(level)], ' ', who_, ": ", event);
+  std::string line =
+      concat(utc_time(clock_.wall_ns()), ' ', kLevelNames[static_cast<size_t>(level)], ' ', who_, ": ", event);
   for (const LogField& field : fields) {
     line += ' ';
     line += field.key;

@@ -24,12 +24,12 @@ struct AcceleratorReport {
 struct NodeReport {
   std::string hostname;
   std::string fabric_version;
-  int num_cores = 0;               ///< cores online
-  std::vector<int> affinity;       ///< cores that this process may run on, ascending
-  int num_numa_nodes = 1;          ///< NUMA nodes with memory
-  uint64_t memory_bytes = 0;       ///< physical memory, or the cgroup's limit where that is less
+  int num_cores = 0;          ///< cores online
+  std::vector<int> affinity;  ///< cores that this process may run on, ascending
+  int num_numa_nodes = 1;     ///< NUMA nodes with memory
+  uint64_t memory_bytes = 0;  ///< physical memory, or the cgroup's limit where that is less
   std::vector<AcceleratorReport> accelerators;
-  std::string accelerators_note;   ///< why there are none, or why the probe failed; empty otherwise
+  std::string accelerators_note;  ///< why there are none, or why the probe failed; empty otherwise
 
   template <class V>
   void fields(V& v) {

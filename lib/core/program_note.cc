@@ -28,7 +28,8 @@ constexpr const char* kOurMachineName = "aarch64";
 #endif
 
 constexpr uint64_t kMaxSegmentBytes = 1 << 20;  // notes and dynamic sections are a few KB; more is not believed
-constexpr const char* kHowToBuild = "build it with fabric_add_program() and put FABRIC_PROGRAM(train) into one of its files";
+constexpr const char* kHowToBuild =
+    "build it with fabric_add_program() and put FABRIC_PROGRAM(train) into one of its files";
 
 /// A file that is read in pieces, each checked against the file's size.
 class ElfFile {
@@ -88,7 +89,8 @@ Result<Elf64_Ehdr> read_header(const ElfFile& file) {
   FABRIC_ASSIGN_OR_RETURN(const std::string bytes, file.read(0, sizeof(Elf64_Ehdr)));
   const auto header = copy_out<Elf64_Ehdr>(bytes, 0);
   if (header.e_machine != kOurMachine) {
-    return file.refuse(concat("it is for another machine (ELF machine ", header.e_machine, "); build it for ", kOurMachineName));
+    return file.refuse(
+        concat("it is for another machine (ELF machine ", header.e_machine, "); build it for ", kOurMachineName));
   }
   if (header.e_type != ET_DYN) return file.refuse(concat("it is not a shared object; ", kHowToBuild));
   if (header.e_phentsize != sizeof(Elf64_Phdr)) return file.cut_short();
@@ -96,7 +98,8 @@ Result<Elf64_Ehdr> read_header(const ElfFile& file) {
 }
 
 Result<std::vector<Elf64_Phdr>> read_segments(const ElfFile& file, const Elf64_Ehdr& header) {
-  FABRIC_ASSIGN_OR_RETURN(const std::string bytes, file.read(header.e_phoff, uint64_t{header.e_phnum} * sizeof(Elf64_Phdr)));
+  FABRIC_ASSIGN_OR_RETURN(const std::string bytes,
+                          file.read(header.e_phoff, uint64_t{header.e_phnum} * sizeof(Elf64_Phdr)));
   std::vector<Elf64_Phdr> segments;
   for (size_t i = 0; i < header.e_phnum; ++i) segments.push_back(copy_out<Elf64_Phdr>(bytes, i * sizeof(Elf64_Phdr)));
   return segments;
@@ -165,7 +168,8 @@ Result<FoundNotes> read_notes(const ElfFile& file, const std::vector<Elf64_Phdr>
   return found;
 }
 
-std::string difference(std::string_view what, const std::string& program, const std::string& ours, std::string_view advice) {
+std::string difference(std::string_view what, const std::string& program, const std::string& ours,
+                       std::string_view advice) {
   if (program == ours) return {};
   return concat("; ", what, " must be '", ours, "', but is '", program, "': ", advice);
 }
@@ -183,7 +187,8 @@ Result<ProgramNote> parse_program_note(std::string_view text) {
     const std::string_view item = text.substr(0, text.find(';'));
     text.remove_prefix(std::min(item.size() + 1, text.size()));
     const size_t equals = item.find('=');
-    if (equals == std::string_view::npos) return invalid_argument(concat("a program's note must hold key=value items, but has '", item, "'"));
+    if (equals == std::string_view::npos)
+      return invalid_argument(concat("a program's note must hold key=value items, but has '", item, "'"));
     for (const auto& [key, member] : items) {
       if (item.substr(0, equals) == key) note.*member = item.substr(equals + 1);
     }
@@ -206,14 +211,16 @@ Result<ProgramNote> read_program_note(const std::string& path) {
 
 Status check_compatible(const ProgramNote& program, const ProgramNote& ours) {
   std::string differences;
-  differences += difference("Fabric's program ABI", program.abi, ours.abi, "build it against the headers of this Fabric");
+  differences +=
+      difference("Fabric's program ABI", program.abi, ours.abi, "build it against the headers of this Fabric");
   differences += difference("LibTorch", program.torch, ours.torch, "build it against the LibTorch that Fabric uses");
   differences += difference("_GLIBCXX_USE_CXX11_ABI", program.cxx11abi, ours.cxx11abi, "set it as LibTorch was built");
-  differences += difference("NDEBUG (1: defined)", program.ndebug, ours.ndebug,
-                            ours.ndebug == "1" ? "compile with -DNDEBUG, as fabric_add_program() does" : "compile without -DNDEBUG");
+  differences += difference(
+      "NDEBUG (1: defined)", program.ndebug, ours.ndebug,
+      ours.ndebug == "1" ? "compile with -DNDEBUG, as fabric_add_program() does" : "compile without -DNDEBUG");
   if (differences.empty()) return ok_status();
-  return failed_precondition(
-      concat("the program was not built as this runtime was", differences, " (program: ", program.compiler, ", runtime: ", ours.compiler, ")"));
+  return failed_precondition(concat("the program was not built as this runtime was", differences,
+                                    " (program: ", program.compiler, ", runtime: ", ours.compiler, ")"));
 }
 
 }  // namespace fabric

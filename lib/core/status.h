@@ -98,8 +98,8 @@ class [[nodiscard]] Result : public tl::expected<T, Status> {
 #define FABRIC_STATUS_JOIN(a, b) FABRIC_STATUS_JOIN_(a, b)
 
 /// Returns from the enclosing function with the status of `expression` unless it is ok.
-#define FABRIC_RETURN_IF_ERROR(expression)                                               \
-  do {                                                                                   \
+#define FABRIC_RETURN_IF_ERROR(expression)                                                 \
+  do {                                                                                     \
     if (::fabric::Status status_ = (expression); !status_.ok()) return status_; /*NOLINT*/ \
   } while (false)
 

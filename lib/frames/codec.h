@@ -34,10 +34,8 @@ class Encoder {
 
  private:
   template <class T>
-    requires kIsPlain<T>
-  void write(const T& value) {
-    bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
-  }
+  requires kIsPlain<T>
+  void write(const T& value) { bytes_.append(reinterpret_cast<const char*>(&value), sizeof value); }
   void write(const std::string& value) {
     write_count(value.size());
     bytes_ += value;
@@ -58,7 +56,7 @@ class Encoder {
     std::visit([this](const auto& alternative) { write(alternative); }, value);
   }
   template <class T>
-    requires std::is_class_v<T>
+  requires std::is_class_v<T>
   void write(const T& record) {
     const_cast<T&>(record).fields(*this);  // fields() only visits; one list serves both directions
   }
@@ -86,7 +84,7 @@ class Decoder {
 
  private:
   template <class T>
-    requires kIsPlain<T>
+  requires kIsPlain<T>
   void read(T& value) {
     if (!take(&value, sizeof value)) value = T{};
   }
@@ -130,10 +128,8 @@ class Decoder {
     ((position++ == index ? read(value.template emplace<T>()) : void()), ...);
   }
   template <class T>
-    requires std::is_class_v<T>
-  void read(T& record) {
-    record.fields(*this);
-  }
+  requires std::is_class_v<T>
+  void read(T& record) { record.fields(*this); }
   size_t read_count(size_t least_bytes_each) {
     uint32_t count = 0;
     read(count);

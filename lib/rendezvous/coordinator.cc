@@ -113,9 +113,8 @@ void Coordinator::on_message(const AgentId& agent, const RankExited& message) {
   report.node_rank = member->node_rank;
   auto& reports = state_.generation->reports;
   const int local = report.global_rank - member->node_rank * settings_.ranks_per_node;
-  const bool known = std::any_of(reports.begin(), reports.end(), [&](const ExitReport& earlier) {
-    return earlier.global_rank == report.global_rank;
-  });
+  const bool known = std::any_of(reports.begin(), reports.end(),
+                                 [&](const ExitReport& earlier) { return earlier.global_rank == report.global_rank; });
   if (known || local < 0 || local >= settings_.ranks_per_node) {
     ++state_.stale_messages;
     return;
@@ -212,11 +211,14 @@ void Coordinator::conclude() {
   state_.stopping.reset();
   if (state_.stop_requested) return finish_stopped(verdict);
   switch (verdict.kind) {
-    case Verdict::Kind::kCompleted: return finish(exit_code::kSuccess, "all ranks ended with 0", std::nullopt);
+    case Verdict::Kind::kCompleted:
+      return finish(exit_code::kSuccess, "all ranks ended with 0", std::nullopt);
     case Verdict::Kind::kRequeue:
       return finish(exit_code::kRequeue, "all ranks stopped at an agreed step", std::nullopt);
-    case Verdict::Kind::kNodeLost: return gather_again();
-    case Verdict::Kind::kFailed: return restart_or_finish(verdict);
+    case Verdict::Kind::kNodeLost:
+      return gather_again();
+    case Verdict::Kind::kFailed:
+      return restart_or_finish(verdict);
   }
 }
 
@@ -256,9 +258,8 @@ void Coordinator::stop_generation(const std::string& reason, Nanoseconds grace) 
   if (state_.stopping && state_.stopping->grace <= grace) return;
   move(PhaseEvent::kStopNeeded);
   state_.stopping = Stopping{reason, grace, now_ + grace + settings_.stop_patience};
-  record("generation_stopping", {{"generation", text_of(state_.generation->id)},
-                                 {"reason", reason},
-                                 {"grace_ms", to_ms(grace)}});
+  record("generation_stopping",
+         {{"generation", text_of(state_.generation->id)}, {"reason", reason}, {"grace_ms", to_ms(grace)}});
   // Ranks need the store to agree on where they stop; without grace nobody shall wait in it.
   if (grace <= Nanoseconds(0)) close_store();
   for (const auto& [id, member] : state_.generation->members) {
@@ -398,7 +399,8 @@ std::string Coordinator::roll_call() const {
   if (num_connected() == 0) text += " nobody";
   text += concat("; missing: ", settings_.min_nodes - num_connected());
   for (const Departure& gone : state_.departures) {
-    text += concat("; left: ", gone.agent, " (", gone.hostname, ", ", heard(gone.last_acknowledged), ", ", gone.reason, ")");
+    text += concat("; left: ", gone.agent, " (", gone.hostname, ", ", heard(gone.last_acknowledged), ", ", gone.reason,
+                   ")");
   }
   return text + "; see that each node starts its agent and reaches this one, or raise the rendezvous timeout";
 }
@@ -407,9 +409,7 @@ std::string Coordinator::roll_call() const {
 
 void Coordinator::move(PhaseEvent event) { state_.phase = next_phase(state_.phase, event).value(); }
 
-void Coordinator::send(const AgentId& agent, CoordinatorMessage message) {
-  act(SendTo{agent, std::move(message)});
-}
+void Coordinator::send(const AgentId& agent, CoordinatorMessage message) { act(SendTo{agent, std::move(message)}); }
 
 void Coordinator::record(std::string event, Fields fields) { act(Record{std::move(event), std::move(fields)}); }
 

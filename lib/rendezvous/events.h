@@ -58,7 +58,7 @@ struct JobOutcome {
   std::optional<ExitReport> first_cause;  ///< the rank whose end started the last failure; nullopt if none failed
   std::vector<ExitReport> reports;        ///< of the last generation, in the order in which they came
   int restart_count = 0;
-  GenerationId generation;                ///< the last one; counter 0 if none was started
+  GenerationId generation;  ///< the last one; counter 0 if none was started
 };
 
 struct SendTo {

@@ -42,10 +42,14 @@ constexpr std::optional<Phase> next_phase(Phase phase, PhaseEvent event) {
 
 constexpr std::string_view name_of(Phase phase) {
   switch (phase) {
-    case Phase::kGathering: return "gathering";
-    case Phase::kRunning: return "running";
-    case Phase::kStopping: return "stopping";
-    case Phase::kFinished: return "finished";
+    case Phase::kGathering:
+      return "gathering";
+    case Phase::kRunning:
+      return "running";
+    case Phase::kStopping:
+      return "stopping";
+    case Phase::kFinished:
+      return "finished";
   }
   return "unknown";
 }

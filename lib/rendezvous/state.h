@@ -20,9 +20,9 @@ struct Agent {
   NodeReport node;
   uint64_t join_order = 0;
   bool connected = true;
-  TimePoint last_acknowledged;    ///< when its last heartbeat (or its join) was answered; its lease ends after that
-  std::optional<int> node_rank;   ///< in the last generation that it was a member of
-  std::string why_lost;           ///< empty while connected
+  TimePoint last_acknowledged;   ///< when its last heartbeat (or its join) was answered; its lease ends after that
+  std::optional<int> node_rank;  ///< in the last generation that it was a member of
+  std::string why_lost;          ///< empty while connected
 };
 
 /// One agent's part in a generation.
@@ -58,7 +58,7 @@ struct Stopping {
 /// All that the coordinator knows.
 struct State {
   Phase phase = Phase::kGathering;
-  std::map<AgentId, Agent> agents;  ///< connected, or lost while its ranks may be alive
+  std::map<AgentId, Agent> agents;    ///< connected, or lost while its ranks may be alive
   std::vector<Departure> departures;  ///< the newest, at most kMaxDepartures
   uint64_t joins = 0;
   std::optional<Generation> generation;  ///< the running one, or the last

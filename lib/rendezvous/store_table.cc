@@ -32,18 +32,24 @@ Shape shape_of(const StoreRequest& request) {
   switch (request.op) {
     case StoreOp::kSet:
     case StoreOp::kAppend:
-    case StoreOp::kQueuePush: return {1, 1, 1};
-    case StoreOp::kCompareSet: return {1, 1, 2};
+    case StoreOp::kQueuePush:
+      return {1, 1, 1};
+    case StoreOp::kCompareSet:
+      return {1, 1, 2};
     case StoreOp::kWait:
     case StoreOp::kMultiGet:
-    case StoreOp::kCheck: return {0, kMany, 0};
-    case StoreOp::kMultiSet: return {0, kMany, request.keys.size()};
-    case StoreOp::kNumKeys: return {0, 0, 0};
+    case StoreOp::kCheck:
+      return {0, kMany, 0};
+    case StoreOp::kMultiSet:
+      return {0, kMany, request.keys.size()};
+    case StoreOp::kNumKeys:
+      return {0, 0, 0};
     case StoreOp::kGet:
     case StoreOp::kAdd:
     case StoreOp::kDelete:
     case StoreOp::kQueuePop:
-    case StoreOp::kQueueLength: return {1, 1, 0};
+    case StoreOp::kQueueLength:
+      return {1, 1, 0};
   }
   return {1, 0, 0};
 }
@@ -56,19 +62,29 @@ std::optional<StoreResponse> StoreTable::apply(const StoreRequest& request, Time
   if (const Status status = check_sizes(request); !status.ok()) return failure(status);
   switch (request.op) {
     case StoreOp::kSet:
-    case StoreOp::kMultiSet: return set(request);
-    case StoreOp::kAdd: return add(request);
-    case StoreOp::kCompareSet: return compare_set(request);
-    case StoreOp::kDelete: return remove(request);
-    case StoreOp::kAppend: return append(request);
-    case StoreOp::kQueuePush: return push(request);
-    case StoreOp::kCheck: return check(request);
-    case StoreOp::kNumKeys: return answer(static_cast<int64_t>(values_.size()));
-    case StoreOp::kQueueLength: return queue_length(request);
+    case StoreOp::kMultiSet:
+      return set(request);
+    case StoreOp::kAdd:
+      return add(request);
+    case StoreOp::kCompareSet:
+      return compare_set(request);
+    case StoreOp::kDelete:
+      return remove(request);
+    case StoreOp::kAppend:
+      return append(request);
+    case StoreOp::kQueuePush:
+      return push(request);
+    case StoreOp::kCheck:
+      return check(request);
+    case StoreOp::kNumKeys:
+      return answer(static_cast<int64_t>(values_.size()));
+    case StoreOp::kQueueLength:
+      return queue_length(request);
     case StoreOp::kGet:
     case StoreOp::kWait:
     case StoreOp::kMultiGet:
-    case StoreOp::kQueuePop: return complete_or_park(request, now, waiter);
+    case StoreOp::kQueuePop:
+      return complete_or_park(request, now, waiter);
   }
   return failure(invalid_argument("unknown operation"));
 }
@@ -127,8 +143,9 @@ StoreResponse StoreTable::add(const StoreRequest& request) {
     const char* const end = at->second.data() + at->second.size();
     if (const auto parsed = std::from_chars(at->second.data(), end, current);
         parsed.ec != std::errc() || parsed.ptr != end) {
-      return failure(failed_precondition(concat("add needs a decimal number at key '", request.keys[0],
-                                                "', but its value is something else; use another key for the counter")));
+      return failure(
+          failed_precondition(concat("add needs a decimal number at key '", request.keys[0],
+                                     "', but its value is something else; use another key for the counter")));
     }
   }
   int64_t sum = 0;
@@ -226,8 +243,8 @@ Status StoreTable::check_shape(const StoreRequest& request) const {
   const Shape shape = shape_of(request);
   if (shape.most_keys < shape.least_keys) return invalid_argument("unknown operation");
   if (request.keys.size() < shape.least_keys || request.keys.size() > shape.most_keys) {
-    return invalid_argument(concat("the operation needs ", shape.least_keys, " to ", shape.most_keys,
-                                   " keys, but has ", request.keys.size()));
+    return invalid_argument(concat("the operation needs ", shape.least_keys, " to ", shape.most_keys, " keys, but has ",
+                                   request.keys.size()));
   }
   if (request.values.size() != shape.values) {
     return invalid_argument(concat("the operation needs ", shape.values, " values, but has ", request.values.size()));

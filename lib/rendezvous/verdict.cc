@@ -8,8 +8,7 @@ namespace fabric::rendezvous {
 namespace {
 
 bool ended_well(const ExitReport& report) {
-  return !report.killed_by_us &&
-         (report.ok() || (report.signal == 0 && report.exit_code == exit_code::kRequeue));
+  return !report.killed_by_us && (report.ok() || (report.signal == 0 && report.exit_code == exit_code::kRequeue));
 }
 
 std::optional<ExitReport> first_failure(const std::vector<ExitReport>& reports) {
@@ -17,8 +16,8 @@ std::optional<ExitReport> first_failure(const std::vector<ExitReport>& reports) 
   for (const ExitReport& report : reports) {
     if (!is_failure(report)) continue;
     const bool better = first == nullptr || (is_peer_failure(*first) && !is_peer_failure(report)) ||
-                        (is_peer_failure(*first) == is_peer_failure(report) &&
-                         first->node_rank == report.node_rank && report.time_ns < first->time_ns);
+                        (is_peer_failure(*first) == is_peer_failure(report) && first->node_rank == report.node_rank &&
+                         report.time_ns < first->time_ns);
     if (better) first = &report;
   }
   return first == nullptr ? std::nullopt : std::make_optional(*first);

@@ -76,9 +76,8 @@ TEST_P(CheckpointIOConformanceTest, KeepsDtypeShapeAndDataOfTensors) {
 }
 
 TEST_P(CheckpointIOConformanceTest, TakesEmptyScalarAndStridedTensors) {
-  const Value loaded = round_trip(Dict{{"empty", at::empty({0, 4})},
-                                       {"scalar", at::scalar_tensor(7)},
-                                       {"transposed", at::arange(6).view({2, 3}).t()}});
+  const Value loaded = round_trip(Dict{
+      {"empty", at::empty({0, 4})}, {"scalar", at::scalar_tensor(7)}, {"transposed", at::arange(6).view({2, 3}).t()}});
 
   EXPECT_EQ(loaded.at("empty").to_tensor().sizes(), at::IntArrayRef({0, 4}));
   EXPECT_EQ(loaded.at("scalar").to_tensor().item<int>(), 7);

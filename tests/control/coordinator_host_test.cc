@@ -21,9 +21,9 @@ class ScriptedAgent {
   using Script = std::function<void(ScriptedAgent&, const GenerationPlan&)>;
 
   ScriptedAgent(UniqueFd socket, const std::string& name, Script script) : script_(std::move(script)) {
-    auto client = AgentClient::connect(std::move(socket),
-                                       {[this](CoordinatorMessage message) { receive(std::move(message)); },
-                                        [this](Status status) { closed.push(std::move(status)); }});
+    auto client =
+        AgentClient::connect(std::move(socket), {[this](CoordinatorMessage message) { receive(std::move(message)); },
+                                                 [this](Status status) { closed.push(std::move(status)); }});
     EXPECT_EQ(client.status(), ok_status());
     client_ = std::move(*client);
     client_->send(Join{{name}, {}});
@@ -75,13 +75,14 @@ class CoordinatorHostTest : public testing::Test {
   void make(rendezvous::Settings settings) {
     loop_ = std::move(*process::EventLoop::create(clock_));
     loop_->call_after(20s, [this] { loop_->stop(); });
-    auto host = CoordinatorHost::create(std::move(settings), *loop_, log_, clock_,
-                                        {[this](const std::string& event, const rendezvous::Fields&) { events_.push_back(event); },
-                                         [this](const LogLines& lines) { log_lines_.push_back(lines); },
-                                         [this](rendezvous::JobOutcome outcome) {
-                                           outcome_ = std::move(outcome);
-                                           loop_->stop();
-                                         }});
+    auto host = CoordinatorHost::create(
+        std::move(settings), *loop_, log_, clock_,
+        {[this](const std::string& event, const rendezvous::Fields&) { events_.push_back(event); },
+         [this](const LogLines& lines) { log_lines_.push_back(lines); },
+         [this](rendezvous::JobOutcome outcome) {
+           outcome_ = std::move(outcome);
+           loop_->stop();
+         }});
     ASSERT_EQ(host.status(), ok_status());
     host_ = std::move(*host);
   }

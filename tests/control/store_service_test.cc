@@ -20,7 +20,9 @@ class StoreServiceTest : public testing::Test {
   static StoreRequest set(std::string key, std::string value) {
     return {StoreOp::kSet, {std::move(key)}, {std::move(value)}, 0, 0};
   }
-  static StoreRequest get(std::string key, int64_t timeout_ms) { return {StoreOp::kGet, {std::move(key)}, {}, 0, timeout_ms}; }
+  static StoreRequest get(std::string key, int64_t timeout_ms) {
+    return {StoreOp::kGet, {std::move(key)}, {}, 0, timeout_ms};
+  }
 
   TestServer server_;
   std::unique_ptr<TestAgent> a_ = server_.join("a");
@@ -38,7 +40,8 @@ TEST_F(StoreServiceTest, OneClientWaitsForWhatAnotherSets) {
 
 TEST_F(StoreServiceTest, CountersOfManyClientsAddUp) {
   std::vector<std::future<StoreResponse>> calls;
-  for (int i = 0; i < 100; ++i) calls.push_back((i % 2 ? a_ : b_)->start_call(kGeneration, {StoreOp::kAdd, {"n"}, {}, 1, 0}));
+  for (int i = 0; i < 100; ++i)
+    calls.push_back((i % 2 ? a_ : b_)->start_call(kGeneration, {StoreOp::kAdd, {"n"}, {}, 1, 0}));
   for (auto& call : calls) EXPECT_EQ(call.get().code, StatusCode::kOk);
 
   EXPECT_EQ(a_->call(kGeneration, {StoreOp::kAdd, {"n"}, {}, 0, 0}).number, 100);

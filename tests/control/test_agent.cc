@@ -31,11 +31,16 @@ StoreResponse TestAgent::call(const GenerationId& generation, StoreRequest reque
 }
 
 TestServer::TestServer() {
-  auto server = CoordinatorServer::create(
-      clock_, {[this](ConnectionId id, Join join) { joined.push({id, std::move(join)}); },
-               [this](ConnectionId id, AgentMessage message) { messages.push({id, std::move(message)}); },
-               [this](ConnectionId id, Status status) { closed.push({id, std::move(status)}); },
-               [this](TimePoint at) { wakes.push(at); }});
+  auto server = CoordinatorServer::create(clock_, {[this](ConnectionId id, Join join) {
+                                                     joined.push({id, std::move(join)});
+                                                   },
+                                                   [this](ConnectionId id, AgentMessage message) {
+                                                     messages.push({id, std::move(message)});
+                                                   },
+                                                   [this](ConnectionId id, Status status) {
+                                                     closed.push({id, std::move(status)});
+                                                   },
+                                                   [this](TimePoint at) { wakes.push(at); }});
   EXPECT_EQ(server.status(), ok_status());
   server_ = std::move(*server);
 }

@@ -70,7 +70,8 @@ struct ElfParts {
     dynamic_segment.p_type = PT_DYNAMIC;
     dynamic_segment.p_offset = note_segment.p_offset + notes.size();
     dynamic_segment.p_filesz = sizeof flags + sizeof end;
-    return bytes_of(header) + bytes_of(note_segment) + bytes_of(dynamic_segment) + notes + bytes_of(flags) + bytes_of(end);
+    return bytes_of(header) + bytes_of(note_segment) + bytes_of(dynamic_segment) + notes + bytes_of(flags) +
+           bytes_of(end);
   }
 };
 
@@ -141,7 +142,8 @@ TEST_F(ProgramNoteTest, RefusesWhatIsNoSharedObjectOfThisMachine) {
 
 TEST_F(ProgramNoteTest, RefusesAnObjectWithoutOurNoteAndSaysHowToMakeOne) {
   ElfParts foreign;
-  foreign.notes = note("GNU", NT_GNU_BUILD_ID, "\xab\xcd\x01") + note("Fabric", 2, "later") + note("Fabrics", 1, "other");
+  foreign.notes =
+      note("GNU", NT_GNU_BUILD_ID, "\xab\xcd\x01") + note("Fabric", 2, "later") + note("Fabrics", 1, "other");
 
   EXPECT_THAT(message_of(foreign.assemble()), AllOf(HasSubstr("no Fabric note"), HasSubstr("fabric_add_program()")));
 }
@@ -195,7 +197,8 @@ TEST_F(ProgramNoteTest, NamesEachDifferenceBetweenProgramAndRuntime) {
   const Status status = check_compatible(theirs, ours);
 
   EXPECT_EQ(status.code(), StatusCode::kFailedPrecondition);
-  EXPECT_THAT(status.message(), AllOf(HasSubstr("'2.11.0', but is '2.9.1'"), HasSubstr("-DNDEBUG"), Not(HasSubstr("CXX11"))));
+  EXPECT_THAT(status.message(),
+              AllOf(HasSubstr("'2.11.0', but is '2.9.1'"), HasSubstr("-DNDEBUG"), Not(HasSubstr("CXX11"))));
 }
 
 TEST_F(ProgramNoteTest, AcceptsAnotherCompiler) {

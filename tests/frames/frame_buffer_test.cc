@@ -22,7 +22,8 @@ TEST(FrameBufferTest, CutsAStreamIntoFramesHoweverItArrives) {
     const size_t count = std::min<size_t>(1 + random() % 5000, stream.size() - position);
     buffer.feed(std::string_view(stream).substr(position, count));
     position += count;
-    for (auto frame = buffer.next(); frame.ok() && frame->has_value(); frame = buffer.next()) received.push_back(**frame);
+    for (auto frame = buffer.next(); frame.ok() && frame->has_value(); frame = buffer.next())
+      received.push_back(**frame);
   }
 
   EXPECT_EQ(received, sent);

@@ -18,14 +18,17 @@ Agent agent_with(uint64_t join_order, std::optional<int> former_rank, bool conne
 }
 
 TEST(PlacementTest, RanksNewcomersByJoinOrder) {
-  const std::map<AgentId, Agent> agents{{{"a"}, agent_with(3, {})}, {{"b"}, agent_with(1, {})}, {{"c"}, agent_with(2, {})}};
+  const std::map<AgentId, Agent> agents{
+      {{"a"}, agent_with(3, {})}, {{"b"}, agent_with(1, {})}, {{"c"}, agent_with(2, {})}};
 
   EXPECT_THAT(place_nodes(agents, 3), ElementsAre(Pair(AgentId{"a"}, 2), Pair(AgentId{"b"}, 0), Pair(AgentId{"c"}, 1)));
 }
 
 TEST(PlacementTest, SurvivorsKeepTheirRanksAndNewcomersFillTheGaps) {
-  const std::map<AgentId, Agent> agents{
-      {{"a"}, agent_with(1, 0)}, {{"b"}, agent_with(2, 1, false)}, {{"c"}, agent_with(3, 2)}, {{"d"}, agent_with(4, {})}};
+  const std::map<AgentId, Agent> agents{{{"a"}, agent_with(1, 0)},
+                                        {{"b"}, agent_with(2, 1, false)},
+                                        {{"c"}, agent_with(3, 2)},
+                                        {{"d"}, agent_with(4, {})}};
 
   EXPECT_THAT(place_nodes(agents, 3), ElementsAre(Pair(AgentId{"a"}, 0), Pair(AgentId{"c"}, 2), Pair(AgentId{"d"}, 1)));
 }

@@ -16,10 +16,10 @@ namespace fabric::rendezvous {
 
 /// How badly the simulated world behaves.
 struct Faults {
-  double agent_dies = 0.3;       ///< chance of each agent to die with its node, once, before `until`
-  double agent_hangs = 0.2;      ///< chance of a silent pause of the link, once
+  double agent_dies = 0.3;   ///< chance of each agent to die with its node, once, before `until`
+  double agent_hangs = 0.2;  ///< chance of a silent pause of the link, once
   double connection_breaks = 0.3;
-  double rank_fails = 0.1;       ///< chance of each rank and generation
+  double rank_fails = 0.1;  ///< chance of each rank and generation
   double stop_requested = 0.1;
   Nanoseconds until = std::chrono::seconds(20);
   /// How much longer than its lease a faulty agent lets ranks run; 0 for one that keeps the rules.
@@ -39,15 +39,15 @@ class Simulation {
  private:
   struct SimAgent {
     bool alive = true;
-    int connection = 0;          // 0: none; messages of an older one are lost
+    int connection = 0;  // 0: none; messages of an older one are lost
     bool hangs = false;
-    TimePoint up, down;          // when the last message in each direction arrives: order is kept
+    TimePoint up, down;  // when the last message in each direction arrives: order is kept
     uint64_t sequence = 0;
     std::map<uint64_t, TimePoint> beats;
     TimePoint acknowledged;
     TimePoint joined;
     std::optional<GenerationPlan> plan;
-    std::set<int> ranks;         // alive
+    std::set<int> ranks;  // alive
     bool killing = false;
   };
   struct Due {

@@ -32,8 +32,8 @@ TEST(SimulationTest, KeepsTheRulesUnderRandomFaults) {
 
 TEST(SimulationTest, WithoutFaultsEveryJobSucceedsInOneGeneration) {
   for (uint64_t seed = 1; seed <= 50; ++seed) {
-    Simulation simulation(seed, {.agent_dies = 0, .agent_hangs = 0, .connection_breaks = 0, .rank_fails = 0,
-                                 .stop_requested = 0});
+    Simulation simulation(
+        seed, {.agent_dies = 0, .agent_hangs = 0, .connection_breaks = 0, .rank_fails = 0, .stop_requested = 0});
 
     EXPECT_EQ(simulation.run(), "") << "seed " << seed;
 

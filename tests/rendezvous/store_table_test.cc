@@ -20,7 +20,8 @@ class StoreTableTest : public testing::Test {
                                     int64_t number = 0, int64_t timeout_ms = 0) {
     return table_.apply({op, std::move(keys), std::move(values), number, timeout_ms}, now_, {++waiter_});
   }
-  StoreResponse now(StoreOp op, std::vector<std::string> keys, std::vector<std::string> values = {}, int64_t number = 0) {
+  StoreResponse now(StoreOp op, std::vector<std::string> keys, std::vector<std::string> values = {},
+                    int64_t number = 0) {
     const std::optional<StoreResponse> response = call(op, std::move(keys), std::move(values), number);
     EXPECT_TRUE(response.has_value());
     return response.value_or(StoreResponse{});

@@ -33,12 +33,14 @@ int first_failing_rank(Collective& collective, const c10::Device& device, bool f
 
 }  // namespace
 
-void agree(Collective& collective, const c10::Device& device, std::string_view what, const std::exception_ptr& failure) {
+void agree(Collective& collective, const c10::Device& device, std::string_view what,
+           const std::exception_ptr& failure) {
   const int failing = first_failing_rank(collective, device, failure != nullptr);
   if (failing < 0) return;
   const Value message = collective.broadcast(Value(message_of(failure)), failing);
   if (failure) std::rethrow_exception(failure);
-  throw PeerError(concat("all ranks must get through ", what, ", but rank ", failing, " failed: ", message.to_string()));
+  throw PeerError(
+      concat("all ranks must get through ", what, ", but rank ", failing, " failed: ", message.to_string()));
 }
 
 }  // namespace fabric

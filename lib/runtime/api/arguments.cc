@@ -11,8 +11,8 @@ namespace fabric {
 namespace {
 
 [[noreturn]] void refuse(std::string_view key, const std::string& text, std::string_view wanted) {
-  throw UsageError(concat("argument '", key, "' must be ", wanted, ", but is '", text, "'; mend it under args: of the job, or pass --",
-                          key, "=VALUE"));
+  throw UsageError(concat("argument '", key, "' must be ", wanted, ", but is '", text,
+                          "'; mend it under args: of the job, or pass --", key, "=VALUE"));
 }
 
 template <class T>
@@ -35,8 +35,8 @@ const std::string& Arguments::text(std::string_view key) const {
   if (found != values_.end()) return found->second;
   std::string names;
   for (const auto& [name, value] : values_) names += (names.empty() ? "" : ", ") + name;
-  throw UsageError(concat("argument '", key, "' must be given, but there are only {", names, "}; add it under args: of the job, or pass --",
-                          key, "=VALUE"));
+  throw UsageError(concat("argument '", key, "' must be given, but there are only {", names,
+                          "}; add it under args: of the job, or pass --", key, "=VALUE"));
 }
 
 void Arguments::read(std::string_view, const std::string& text, std::string& value) { value = text; }

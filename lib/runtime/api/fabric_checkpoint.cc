@@ -18,7 +18,8 @@ std::string names_of(const State& state) {
 void check_filter(const StateFilter& filter, const State& state) {
   for (const auto& [key, keep] : filter) {
     if (!state.contains(key)) {
-      throw UsageError(concat("filters must name entries of the state, but '", key, "' is none of {", names_of(state), "}"));
+      throw UsageError(
+          concat("filters must name entries of the state, but '", key, "' is none of {", names_of(state), "}"));
     }
     if (!keep) throw UsageError(concat("the filter of '", key, "' must be a function, but is empty"));
   }
@@ -53,8 +54,8 @@ void check_present(const Value& checkpoint, const State& state, const std::strin
     if (checkpoint.find(entry.key) != nullptr) continue;
     std::string names;
     for (const auto& [name, value] : checkpoint.to_dict()) names += (names.empty() ? "" : ", ") + name;
-    throw UsageError(concat("the checkpoint '", path, "' must have the state's entry '", entry.key, "', but has {", names,
-                            "}; load a part of it with strict = false"));
+    throw UsageError(concat("the checkpoint '", path, "' must have the state's entry '", entry.key, "', but has {",
+                            names, "}; load a part of it with strict = false"));
   }
 }
 

@@ -9,7 +9,8 @@ void Fabric::barrier(std::string_view name) { core_->strategy->collective().barr
 
 Value Fabric::broadcast(const Value& value, int source) {
   if (source < 0 || source >= world_size()) {
-    throw UsageError(concat("the source of a broadcast must be a rank in [0, ", world_size() - 1, "], but is ", source));
+    throw UsageError(
+        concat("the source of a broadcast must be a rank in [0, ", world_size() - 1, "], but is ", source));
   }
   return core_->strategy->collective().broadcast(value, source);
 }

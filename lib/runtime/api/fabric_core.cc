@@ -9,7 +9,8 @@ namespace fabric {
 namespace {
 
 std::string lower_case(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return text;
 }
 
@@ -28,7 +29,8 @@ std::string unchanged(const std::string& name) { return name; }
 }  // namespace
 
 std::unique_ptr<detail::FabricCore> make_fabric_core(Environment& environment, Options options) {
-  auto core = std::make_unique<detail::FabricCore>(detail::FabricCore{.environment = environment, .options = std::move(options)});
+  auto core = std::make_unique<detail::FabricCore>(
+      detail::FabricCore{.environment = environment, .options = std::move(options)});
   const Options& chosen = core->options;
   const Registries& registries = chosen.registries;
   core->seed = chosen.seed.value_or(0);

@@ -27,20 +27,23 @@ void check_parameters_differ(const torch::optim::Optimizer& optimizer) {
   for (const torch::optim::OptimizerParamGroup& group : optimizer.param_groups()) {
     for (const at::Tensor& parameter : group.params()) {
       if (seen.insert(parameter.unsafeGetTensorImpl()).second) continue;
-      throw UsageError(concat("an optimizer's parameters must differ, but one of shape ", parameter.sizes(),
-                              " is there twice and would be stepped twice; make the optimizer over parameters() of the module that "
-                              "setup_module() returned, which lists tied ones once"));
+      throw UsageError(
+          concat("an optimizer's parameters must differ, but one of shape ", parameter.sizes(),
+                 " is there twice and would be stepped twice; make the optimizer over parameters() of the module that "
+                 "setup_module() returned, which lists tied ones once"));
     }
   }
 }
 
 }  // namespace
 
-std::shared_ptr<detail::ModuleCore> Fabric::make_module(std::shared_ptr<torch::nn::Module> module, bool move_to_device) {
+std::shared_ptr<detail::ModuleCore> Fabric::make_module(std::shared_ptr<torch::nn::Module> module,
+                                                        bool move_to_device) {
   if (!module) throw UsageError("a module must be there to be set up, but it is null");
   const auto same = [&module](const detail::ModuleCore& core) { return &core.module() == module.get(); };
   if (is_set_up(core_->modules, same)) {
-    throw UsageError(concat("a module must be set up once, but this ", module->name(), " was set up before; use its first handle"));
+    throw UsageError(
+        concat("a module must be set up once, but this ", module->name(), " was set up before; use its first handle"));
   }
   core_->precision->convert_module(*module);
   if (move_to_device) module->to(device());
@@ -63,7 +66,8 @@ Optimizer Fabric::setup_optimizer(std::shared_ptr<torch::optim::Optimizer> share
   const auto after_step = [this](Optimizer& handle) {
     for (const std::shared_ptr<Callback>& callback : callbacks()) callback->on_after_optimizer_step(*this, handle);
   };
-  auto core = std::make_shared<detail::OptimizerCore>(std::move(shared), *core_->precision, core_->strategy->collective(), after_step);
+  auto core = std::make_shared<detail::OptimizerCore>(std::move(shared), *core_->precision,
+                                                      core_->strategy->collective(), after_step);
   core_->optimizers.push_back(core);
   return Optimizer(std::move(core));
 }
@@ -74,12 +78,14 @@ void Fabric::after_setup(torch::nn::Module& module) {
 
 void Fabric::backward(const at::Tensor& loss) {
   if (!loss.defined() || loss.numel() != 1) {
-    throw UsageError(concat("the loss must be a scalar, but is ", loss.defined() ? concat("of shape ", loss.sizes()) : "undefined",
+    throw UsageError(concat("the loss must be a scalar, but is ",
+                            loss.defined() ? concat("of shape ", loss.sizes()) : "undefined",
                             "; reduce it first, by mean() for example"));
   }
   if (!loss.requires_grad()) {
-    throw UsageError("the loss must depend on a parameter that requires a gradient, but does not; was it detached, or computed without "
-                     "gradients?");
+    throw UsageError(
+        "the loss must depend on a parameter that requires a gradient, but does not; was it detached, or computed without "
+        "gradients?");
   }
   core_->strategy->backward(core_->precision->pre_backward(loss));
 }

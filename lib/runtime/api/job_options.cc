@@ -59,7 +59,8 @@ std::optional<uint64_t> read_seed(const Json& fabric) {
   const auto found = fabric.find("seed");
   if (found == fabric.end() || found->is_null()) return std::nullopt;
   if (!found->is_number_unsigned()) {
-    throw UsageError(concat("'fabric.seed' of the job must be an integer that is not negative, but is ", found->dump()));
+    throw UsageError(
+        concat("'fabric.seed' of the job must be an integer that is not negative, but is ", found->dump()));
   }
   return found->get<uint64_t>();
 }
@@ -68,7 +69,8 @@ std::optional<uint64_t> read_seed(const Json& fabric) {
 
 ProgramJob read_program_job(const std::string& job_json, const std::string& job_directory) {
   const Json job = Json::parse(job_json, nullptr, /*allow_exceptions=*/false);
-  if (!job.is_object()) throw UsageError(concat("the resolved job must be a JSON object, but is '", job_json.substr(0, 80), "'"));
+  if (!job.is_object())
+    throw UsageError(concat("the resolved job must be a JSON object, but is '", job_json.substr(0, 80), "'"));
   const Json& fabric = section(job, "fabric");
   Options options;
   read_name(fabric, "accelerator", options.accelerator);

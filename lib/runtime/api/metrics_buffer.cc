@@ -18,15 +18,16 @@ double read(const std::variant<double, at::Tensor>& value) {
 
 void MetricsBuffer::add(std::string name, std::variant<double, at::Tensor> value, int64_t step) {
   if (step < last_step_) {
-    throw UsageError(concat("the steps of logged metrics must not fall, but '", name, "' is of step ", step, " after step ", last_step_,
-                            "; count all metrics by one counter, or log without a step"));
+    throw UsageError(concat("the steps of logged metrics must not fall, but '", name, "' is of step ", step,
+                            " after step ", last_step_, "; count all metrics by one counter, or log without a step"));
   }
   last_step_ = step;
   metrics_.push_back({std::move(name), std::move(value), step});
 }
 
 void MetricsBuffer::write_before(int64_t step, const std::vector<std::shared_ptr<Logger>>& loggers) {
-  const auto end = std::find_if(metrics_.begin(), metrics_.end(), [step](const Metric& metric) { return metric.step >= step; });
+  const auto end =
+      std::find_if(metrics_.begin(), metrics_.end(), [step](const Metric& metric) { return metric.step >= step; });
   write(end, loggers);
 }
 

@@ -11,8 +11,10 @@ namespace {
 
 void collect(const torch::nn::Module& module, const std::string& prefix,
              std::vector<std::pair<std::string, at::Tensor>>& state) {
-  for (const auto& item : module.named_parameters(/*recurse=*/false)) state.emplace_back(prefix + item.key(), item.value());
-  for (const auto& item : module.named_buffers(/*recurse=*/false)) state.emplace_back(prefix + item.key(), item.value());
+  for (const auto& item : module.named_parameters(/*recurse=*/false))
+    state.emplace_back(prefix + item.key(), item.value());
+  for (const auto& item : module.named_buffers(/*recurse=*/false))
+    state.emplace_back(prefix + item.key(), item.value());
   for (const auto& child : module.named_children()) collect(*child.value(), prefix + child.key() + ".", state);
 }
 
@@ -69,8 +71,8 @@ void load_module_state(torch::nn::Module& module, const Value& value, bool stric
   const auto state = named_state(module);
   const Misfits misfits = find_misfits(state, value, strict);
   if (!misfits.none()) {
-    throw UsageError(concat("the state must fit the module ", module.name(), ", but it lacks {", misfits.missing, "}, has unknown {",
-                            misfits.unknown, "}, and differs in {", misfits.shapes,
+    throw UsageError(concat("the state must fit the module ", module.name(), ", but it lacks {", misfits.missing,
+                            "}, has unknown {", misfits.unknown, "}, and differs in {", misfits.shapes,
                             "}; load it into the module that it was saved from, or without strict"));
   }
   const at::NoGradGuard no_grad;

@@ -14,7 +14,10 @@ class OptimizerCore {
  public:
   OptimizerCore(std::shared_ptr<torch::optim::Optimizer> optimizer, Precision& precision, Collective& collective,
                 std::function<void(Optimizer&)> after_step)
-      : optimizer_(std::move(optimizer)), precision_(precision), collective_(collective), after_step_(std::move(after_step)) {}
+      : optimizer_(std::move(optimizer)),
+        precision_(precision),
+        collective_(collective),
+        after_step_(std::move(after_step)) {}
 
   torch::optim::Optimizer& optimizer() const { return *optimizer_; }
   at::Tensor step(const std::function<at::Tensor()>& closure);

@@ -33,8 +33,9 @@ at::Tensor load_optional(const Value& state, const char* key, const at::Tensor& 
   const Value* const found = state.find(key);
   if (found == nullptr || found->is_none()) return {};
   if (found->to_tensor().sizes() != parameter.sizes()) {
-    throw UsageError(concat("the optimizer state '", key, "' must have the parameter's shape ", parameter.sizes(), ", but has ",
-                            found->to_tensor().sizes(), "; load it into an optimizer over the same parameters"));
+    throw UsageError(concat("the optimizer state '", key, "' must have the parameter's shape ", parameter.sizes(),
+                            ", but has ", found->to_tensor().sizes(),
+                            "; load it into an optimizer over the same parameters"));
   }
   return at::empty_like(parameter.detach()).copy_(found->to_tensor());
 }
@@ -55,7 +56,8 @@ void add_python_options(Dict& group, std::initializer_list<const char*> flags) {
 void refuse_maximize(const Value& group) {
   const Value* const maximize = group.find("maximize");
   if (maximize != nullptr && !maximize->is_none() && maximize->to_bool()) {
-    throw UsageError("an optimizer's 'maximize' must be false in C++, but the checkpoint has true; negate the loss instead");
+    throw UsageError(
+        "an optimizer's 'maximize' must be false in C++, but the checkpoint has true; negate the loss instead");
   }
 }
 
@@ -230,8 +232,9 @@ OptimizerLayout optimizer_layout(const optim::Optimizer& optimizer) {
   if (dynamic_cast<const optim::Adagrad*>(&optimizer) != nullptr) {
     return {save_adagrad_options, load_adagrad_options, save_adagrad_state, load_adagrad_state};
   }
-  throw UsageError(concat("an optimizer's state can be saved if it is SGD, Adam, AdamW, RMSprop or Adagrad, but this one is ",
-                          c10::demangle(typeid(optimizer).name()), "; leave it out of the state"));
+  throw UsageError(
+      concat("an optimizer's state can be saved if it is SGD, Adam, AdamW, RMSprop or Adagrad, but this one is ",
+             c10::demangle(typeid(optimizer).name()), "; leave it out of the state"));
 }
 
 }  // namespace fabric

@@ -15,11 +15,12 @@ namespace optim = torch::optim;
 using States = std::vector<std::pair<void*, std::unique_ptr<optim::OptimizerParamState>>>;
 
 /// Returns the state of `group`'s parameters, which are counted from `first`, as "state" has it.
-void save_states(optim::Optimizer& optimizer, const OptimizerLayout& layout, const optim::OptimizerParamGroup& group, size_t first,
-                 Dict& states) {
+void save_states(optim::Optimizer& optimizer, const OptimizerLayout& layout, const optim::OptimizerParamGroup& group,
+                 size_t first, Dict& states) {
   for (size_t i = 0; i < group.params().size(); ++i) {
     const auto found = optimizer.state().find(group.params()[i].unsafeGetTensorImpl());
-    if (found != optimizer.state().end()) states.emplace_back(std::to_string(first + i), layout.save_state(*found->second));
+    if (found != optimizer.state().end())
+      states.emplace_back(std::to_string(first + i), layout.save_state(*found->second));
   }
 }
 
@@ -41,8 +42,8 @@ void check_groups(const optim::Optimizer& optimizer, const List& groups) {
     const size_t here = optimizer.param_groups()[i].params().size();
     const size_t there = groups[i].at("params").to_list().size();
     if (here != there) {
-      throw UsageError(concat("parameter group ", i, " of the optimizer state must have ", here, " parameters, but has ", there,
-                              "; load it into an optimizer over the same parameters"));
+      throw UsageError(concat("parameter group ", i, " of the optimizer state must have ", here,
+                              " parameters, but has ", there, "; load it into an optimizer over the same parameters"));
     }
   }
 }
@@ -52,8 +53,8 @@ std::string key_of(const Value& parameter) {
   return parameter.is_string() ? parameter.to_string() : std::to_string(parameter.to_int());
 }
 
-void load_states(const OptimizerLayout& layout, const optim::OptimizerParamGroup& group, const List& keys, const Value& saved,
-                 States& states) {
+void load_states(const OptimizerLayout& layout, const optim::OptimizerParamGroup& group, const List& keys,
+                 const Value& saved, States& states) {
   for (size_t i = 0; i < keys.size(); ++i) {
     const at::Tensor& parameter = group.params()[i];
     if (const Value* const found = saved.find(key_of(keys[i]))) {

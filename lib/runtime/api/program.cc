@@ -9,8 +9,8 @@ namespace fabric {
 
 int run_program(const ProgramTable& program, Environment& environment) {
   if (program.abi_version != FABRIC_PROGRAM_ABI) {
-    throw UsageError(concat("the program must be built for program ABI ", FABRIC_PROGRAM_ABI, ", but is for ", program.abi_version,
-                            "; build it against the headers of this Fabric"));
+    throw UsageError(concat("the program must be built for program ABI ", FABRIC_PROGRAM_ABI, ", but is for ",
+                            program.abi_version, "; build it against the headers of this Fabric"));
   }
   ProgramJob job = read_program_job(environment.job_json(), environment.job_directory());
   if (program.configure != nullptr) program.configure(job.options, job.arguments);

@@ -27,7 +27,8 @@ void report(const std::exception& error, const char* prefix) {
 int run_standalone(const ProgramTable& program, int argc, const char* const* argv) {
   try {
     const std::string name = argc > 0 ? argv[0] : "program";
-    StandaloneEnvironment environment(parse_standalone_job(name, std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc)));
+    StandaloneEnvironment environment(
+        parse_standalone_job(name, std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc)));
     return run_program(program, environment);
   } catch (const std::exception& error) {
     report(error, "error: ");

@@ -5,6 +5,8 @@
 
 namespace fabric {
 
-uint32_t crc32_of(const void* data, size_t size, uint32_t previous) { return crc32_16bytes_prefetch(data, size, previous); }
+uint32_t crc32_of(const void* data, size_t size, uint32_t previous) {
+  return crc32_16bytes_prefetch(data, size, previous);
+}
 
 }  // namespace fabric

@@ -32,7 +32,8 @@ constexpr std::array<std::pair<const char*, at::ScalarType>, 12> kStorageTypes =
 Problem to_extents(const PickleNode& node, const char* what, std::vector<int64_t>& extents) {
   if (node.kind != Kind::kTuple) return concat("a tensor's ", what, " must be a tuple");
   for (const PickleNode* item : node.items) {
-    if (item->kind != Kind::kInt || item->integer < 0) return concat("a tensor's ", what, " must be numbers of at least 0");
+    if (item->kind != Kind::kInt || item->integer < 0)
+      return concat("a tensor's ", what, " must be numbers of at least 0");
     extents.push_back(item->integer);
   }
   return std::nullopt;

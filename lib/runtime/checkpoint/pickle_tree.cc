@@ -32,12 +32,13 @@ Value PickleTree::convert(const PickleNode& node) {
     case Kind::kDict:
       break;
     default:
-      throw UsageError(where_ + ": a bare function, type or storage cannot be read; checkpoints hold numbers, strings, "
-                                "tensors, lists and dicts only");
+      throw UsageError(where_ +
+                       ": a bare function, type or storage cannot be read; checkpoints hold numbers, strings, "
+                       "tensors, lists and dicts only");
   }
   if (++depth_ > kMostLevels) {
-    throw SystemError(concat(where_, ": the tree must have at most ", kMostLevels,
-                             " levels, but is deeper or contains itself"));
+    throw SystemError(
+        concat(where_, ": the tree must have at most ", kMostLevels, " levels, but is deeper or contains itself"));
   }
   Value result = node.kind == Kind::kDict ? convert_dict(node) : convert_list(node);
   --depth_;

@@ -37,23 +37,46 @@ class Unpickler {
  private:
   bool load_number(uint8_t opcode) {
     switch (opcode) {
-      case 'N': push(Kind::kNone); return true;
-      case 0x88: push(Kind::kBool).integer = 1; return true;
-      case 0x89: push(Kind::kBool).integer = 0; return true;
-      case 'K': push(Kind::kInt).integer = take_number<uint8_t>(); return true;
-      case 'M': push(Kind::kInt).integer = take_number<uint16_t>(); return true;
-      case 'J': push(Kind::kInt).integer = take_number<int32_t>(); return true;
-      case 0x8a: push(Kind::kInt).integer = take_long(); return true;
-      case 'G': push(Kind::kDouble).real = take_big_endian_double(); return true;
-      default: return false;
+      case 'N':
+        push(Kind::kNone);
+        return true;
+      case 0x88:
+        push(Kind::kBool).integer = 1;
+        return true;
+      case 0x89:
+        push(Kind::kBool).integer = 0;
+        return true;
+      case 'K':
+        push(Kind::kInt).integer = take_number<uint8_t>();
+        return true;
+      case 'M':
+        push(Kind::kInt).integer = take_number<uint16_t>();
+        return true;
+      case 'J':
+        push(Kind::kInt).integer = take_number<int32_t>();
+        return true;
+      case 0x8a:
+        push(Kind::kInt).integer = take_long();
+        return true;
+      case 'G':
+        push(Kind::kDouble).real = take_big_endian_double();
+        return true;
+      default:
+        return false;
     }
   }
 
   bool load_text(uint8_t opcode) {
     switch (opcode) {
-      case 'X': push_text(take_number<uint32_t>()); return true;
-      case 0x8c: push_text(take_number<uint8_t>()); return true;
-      case 0x8d: push_text(take_number<uint64_t>()); return true;
+      case 'X':
+        push_text(take_number<uint32_t>());
+        return true;
+      case 0x8c:
+        push_text(take_number<uint8_t>());
+        return true;
+      case 0x8d:
+        push_text(take_number<uint64_t>());
+        return true;
       case 'c': {
         const std::string module = take_line();
         push_global(concat(module, ".", take_line()));
@@ -64,19 +87,34 @@ class Unpickler {
         push_global(concat(pop().text, ".", name));
         return true;
       }
-      case 0x80: take_number<uint8_t>(); return true;  // protocol
-      case 0x95: take_number<uint64_t>(); return true;  // frame
-      default: return false;
+      case 0x80:
+        take_number<uint8_t>();
+        return true;  // protocol
+      case 0x95:
+        take_number<uint64_t>();
+        return true;  // frame
+      default:
+        return false;
     }
   }
 
   bool load_container(uint8_t opcode) {
     switch (opcode) {
-      case '(': push(Kind::kMark); return true;
-      case '}': push(Kind::kDict); return true;
-      case ']': push(Kind::kList); return true;
-      case ')': push(Kind::kTuple); return true;
-      case 't': push_tuple(pop_to_mark()); return true;
+      case '(':
+        push(Kind::kMark);
+        return true;
+      case '}':
+        push(Kind::kDict);
+        return true;
+      case ']':
+        push(Kind::kList);
+        return true;
+      case ')':
+        push(Kind::kTuple);
+        return true;
+      case 't':
+        push_tuple(pop_to_mark());
+        return true;
       case 0x85:
       case 0x86:
       case 0x87: {
@@ -87,7 +125,8 @@ class Unpickler {
         push_tuple(std::move(items));
         return true;
       }
-      default: return false;
+      default:
+        return false;
     }
   }
 
@@ -98,37 +137,57 @@ class Unpickler {
         expect(Kind::kList, "append to").items.push_back(&item);
         return true;
       }
-      case 'e': append(Kind::kList, "append to", pop_to_mark()); return true;
+      case 'e':
+        append(Kind::kList, "append to", pop_to_mark());
+        return true;
       case 's': {
         PickleNode& value = pop();
         PickleNode& key = pop();
         append(Kind::kDict, "set an item of", {&key, &value});
         return true;
       }
-      case 'u': append(Kind::kDict, "set items of", pop_to_mark()); return true;
+      case 'u':
+        append(Kind::kDict, "set items of", pop_to_mark());
+        return true;
       case 'b':  // What an OrderedDict carries beside its items is a state dict's _metadata.
         pop();
         expect(Kind::kDict, "set the state of");
         return true;
-      default: return false;
+      default:
+        return false;
     }
   }
 
   bool use_memo(uint8_t opcode) {
     switch (opcode) {
-      case 'q': memo_[take_number<uint8_t>()] = &top(); return true;
-      case 'r': memo_[take_number<uint32_t>()] = &top(); return true;
+      case 'q':
+        memo_[take_number<uint8_t>()] = &top();
+        return true;
+      case 'r':
+        memo_[take_number<uint32_t>()] = &top();
+        return true;
       case 0x94: {
         const auto next = static_cast<uint32_t>(memo_.size());
         memo_[next] = &top();
         return true;
       }
-      case 'h': stack_.push_back(recall(take_number<uint8_t>())); return true;
-      case 'j': stack_.push_back(recall(take_number<uint32_t>())); return true;
-      case '0': pop(); return true;
-      case '1': pop_to_mark(); return true;
-      case '2': stack_.push_back(&top()); return true;
-      default: return false;
+      case 'h':
+        stack_.push_back(recall(take_number<uint8_t>()));
+        return true;
+      case 'j':
+        stack_.push_back(recall(take_number<uint32_t>()));
+        return true;
+      case '0':
+        pop();
+        return true;
+      case '1':
+        pop_to_mark();
+        return true;
+      case '2':
+        stack_.push_back(&top());
+        return true;
+      default:
+        return false;
     }
   }
 
@@ -136,8 +195,8 @@ class Unpickler {
     if (opcode != 'Q' && opcode != 'R') return false;
     const PickleNode& argument = pop();
     PickleNode& result = nodes_.emplace_back();
-    const auto problem = opcode == 'Q' ? rebuild_storage(argument, result)
-                                       : rebuild_call(pop(), argument, load_storage_, result);
+    const auto problem =
+        opcode == 'Q' ? rebuild_storage(argument, result) : rebuild_call(pop(), argument, load_storage_, result);
     if (problem) malformed(*problem);
     stack_.push_back(&result);
     return true;
@@ -157,9 +216,10 @@ class Unpickler {
   void push_global(const std::string& name) {
     PickleNode& node = push(Kind::kGlobal);
     if (find_pickle_global(name, node)) return;
-    throw UsageError(concat(where_, ": '", name, "' at byte ", opcode_at_,
-                            " is refused; checkpoints hold numbers, strings, tensors, lists and dicts only, nothing that "
-                            "would have to be executed"));
+    throw UsageError(
+        concat(where_, ": '", name, "' at byte ", opcode_at_,
+               " is refused; checkpoints hold numbers, strings, tensors, lists and dicts only, nothing that "
+               "would have to be executed"));
   }
 
   void append(Kind kind, const char* action, const std::vector<PickleNode*>& items) {

@@ -7,7 +7,8 @@
 namespace fabric {
 namespace {
 
-constexpr std::array<std::string_view, 8> kKinds = {"none", "bool", "int", "double", "string", "tensor", "list", "dict"};
+constexpr std::array<std::string_view, 8> kKinds = {"none",   "bool",   "int",  "double",
+                                                    "string", "tensor", "list", "dict"};
 
 template <class T, class Data>
 auto& get_or_throw(Data& data, std::string_view wanted, std::string_view actual) {

@@ -78,7 +78,8 @@ class Converter {
   static void check(const at::Tensor& tensor) {
     if (!tensor.defined()) throw UsageError("a checkpoint cannot hold an undefined tensor; leave it out");
     if (tensor.layout() != c10::kStrided || tensor.is_quantized() || tensor.is_meta()) {
-      throw UsageError(concat("a checkpoint holds dense tensors, but one is ", tensor.toString(), "; convert it first"));
+      throw UsageError(
+          concat("a checkpoint holds dense tensors, but one is ", tensor.toString(), "; convert it first"));
     }
   }
 

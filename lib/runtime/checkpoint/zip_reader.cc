@@ -119,7 +119,8 @@ ZipReader::Directory ZipReader::find_directory() const {
   const std::string tail = read_at(tail_offset, tail_bytes);
   for (size_t at = tail.size() < kEndBytes ? 0 : tail.size() - kEndBytes + 1; at-- > 0;) {
     if (number<uint32_t>(tail, at) != kEndSignature) continue;
-    const Directory found{number<uint32_t>(tail, at + 16), number<uint32_t>(tail, at + 12), number<uint16_t>(tail, at + 10)};
+    const Directory found{number<uint32_t>(tail, at + 16), number<uint32_t>(tail, at + 12),
+                          number<uint16_t>(tail, at + 10)};
     const bool saturated = found.offset == kSaturated || found.size == kSaturated || found.count == 0xffff;
     return saturated ? read_zip64_end(tail_offset + at) : found;
   }
@@ -127,8 +128,8 @@ ZipReader::Directory ZipReader::find_directory() const {
   if (head.size() == 4 && number<uint32_t>(head, 0) == kLocalSignature) {
     damaged("the archive's directory is missing at its end; it was cut short");
   }
-  throw UsageError(concat("checkpoint must be a zip archive as torch.save writes since PyTorch 1.6, but '", path_, "' (",
-                          file_size_, " bytes) is none"));
+  throw UsageError(concat("checkpoint must be a zip archive as torch.save writes since PyTorch 1.6, but '", path_,
+                          "' (", file_size_, " bytes) is none"));
 }
 
 ZipReader::Directory ZipReader::read_zip64_end(uint64_t end_offset) const {

@@ -24,7 +24,8 @@ at::Tensor copy_numbers(const Numbers& numbers) {
 at::Tensor stack_samples(const std::vector<at::Tensor>& samples) {
   for (const at::Tensor& sample : samples) {
     if (sample.sizes() == samples.front().sizes()) continue;
-    throw_unequal_samples(concat("tensors of one shape (here ", samples.front().sizes(), " and ", sample.sizes(), ")").c_str());
+    throw_unequal_samples(
+        concat("tensors of one shape (here ", samples.front().sizes(), " and ", sample.sizes(), ")").c_str());
   }
   return at::stack(samples);
 }
@@ -35,7 +36,8 @@ at::Tensor tensor_of(const std::vector<float>& numbers) { return copy_numbers<fl
 at::Tensor tensor_of(const std::vector<double>& numbers) { return copy_numbers<double>(numbers); }
 
 void throw_unequal_samples(const char* what) {
-  throw UsageError(concat("samples of a batch must be ", what, ", but differ; give the dataset a collate() that pads them"));
+  throw UsageError(
+      concat("samples of a batch must be ", what, ", but differ; give the dataset a collate() that pads them"));
 }
 
 void move_tensor(at::Tensor& tensor, const c10::Device& device) {

@@ -22,8 +22,8 @@ int64_t checked_batch_size(const DataLoaderOptions& options, int num_replicas) {
                             (options.global_batch_size / num_replicas + 1) * num_replicas, " or another multiple"));
   }
   if (options.num_workers < 0 || options.prefetch < 1) {
-    throw UsageError(concat("num_workers must be at least 0 and prefetch at least 1, but they are ", options.num_workers,
-                            " and ", options.prefetch));
+    throw UsageError(concat("num_workers must be at least 0 and prefetch at least 1, but they are ",
+                            options.num_workers, " and ", options.prefetch));
   }
   return options.batch_size > 0 ? options.batch_size : options.global_batch_size / num_replicas;
 }
@@ -91,10 +91,8 @@ int64_t LoaderCursor::size() const {
 }
 
 Value LoaderCursor::state_dict() const {
-  return Dict{{"epoch", epoch_},
-              {"position", position_},
-              {"epoch_size", epoch_size()},
-              {"seed", static_cast<int64_t>(seed_)}};
+  return Dict{
+      {"epoch", epoch_}, {"position", position_}, {"epoch_size", epoch_size()}, {"seed", static_cast<int64_t>(seed_)}};
 }
 
 void LoaderCursor::load_state_dict(const Value& state) {
@@ -107,7 +105,8 @@ void LoaderCursor::load_state_dict(const Value& state) {
                             " samples and that one had ", size));
   }
   if (epoch < 0 || position < 0 || position > size) {
-    throw UsageError(concat("a loader's state must be a place in the data, but is epoch ", epoch, ", sample ", position));
+    throw UsageError(
+        concat("a loader's state must be a place in the data, but is epoch ", epoch, ", sample ", position));
   }
   epoch_ = epoch;
   position_ = position;

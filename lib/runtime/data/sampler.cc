@@ -34,7 +34,8 @@ std::vector<int64_t> rank_share(const std::vector<int64_t>& order, Strategy::Dat
   std::vector<int64_t> indices;
   indices.reserve(static_cast<size_t>(given / replicas + 1));
   // What lies past the end is the padding: the epoch's head, again and again if it is shorter than that.
-  for (int64_t i = share.rank; i < given; i += replicas) indices.push_back(order[static_cast<size_t>((start + i) % size)]);
+  for (int64_t i = share.rank; i < given; i += replicas)
+    indices.push_back(order[static_cast<size_t>((start + i) % size)]);
   return indices;
 }
 

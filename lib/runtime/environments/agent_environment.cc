@@ -33,13 +33,15 @@ std::string address_towards(const std::string& peer) {
   const int reason = errno;
   ::freeaddrinfo(found);
   if (!connected) {
-    throw SystemError(concat("cannot find a route to the main address '", peer, "': ", std::generic_category().message(reason)));
+    throw SystemError(
+        concat("cannot find a route to the main address '", peer, "': ", std::generic_category().message(reason)));
   }
   sockaddr_storage own{};
   socklen_t length = sizeof own;
   std::array<char, NI_MAXHOST> text{};
   if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&own), &length) != 0 ||
-      ::getnameinfo(reinterpret_cast<sockaddr*>(&own), length, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0) {
+      ::getnameinfo(reinterpret_cast<sockaddr*>(&own), length, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) !=
+          0) {
     throw SystemError(concat("cannot read the own address towards '", peer, "'"));
   }
   return text.data();

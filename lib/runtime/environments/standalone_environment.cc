@@ -68,7 +68,8 @@ std::string make_run_directory(const std::filesystem::path& parent, const std::s
     std::filesystem::create_directories(parent);
     const std::string stem = concat(name, "-", utc_stamp());
     std::filesystem::path path = std::filesystem::absolute(parent) / stem;
-    for (int number = 2; !std::filesystem::create_directory(path); ++number) path.replace_filename(concat(stem, "-", number));
+    for (int number = 2; !std::filesystem::create_directory(path); ++number)
+      path.replace_filename(concat(stem, "-", number));
     return path.lexically_normal();
   } catch (const std::filesystem::filesystem_error& error) {
     throw SystemError(concat("cannot make a run directory in '", parent.string(), "': ", error.code().message()));
@@ -82,8 +83,10 @@ StandaloneJob parse_standalone_job(const std::string& program, const std::vector
   std::optional<std::string> job_file;
   for (size_t position = 0; position < arguments.size();) {
     Option option = take_option(arguments, position);
-    if (option.key == "job") job_file = option.value;
-    else options.push_back(std::move(option));
+    if (option.key == "job")
+      job_file = option.value;
+    else
+      options.push_back(std::move(option));
   }
   json job = job_file ? read_job_file(*job_file) : json::object();
   job.emplace("args", json::object());
@@ -94,9 +97,11 @@ StandaloneJob parse_standalone_job(const std::string& program, const std::vector
   }
   if (!job.contains("name")) job["name"] = std::filesystem::path(program).filename().string();
   if (!job["name"].is_string() || !is_valid_name(job["name"].get<std::string>())) {
-    throw UsageError(concat("the job's name must be 1 to 64 characters of [A-Za-z0-9._-], but is ", job["name"].dump()));
+    throw UsageError(
+        concat("the job's name must be 1 to 64 characters of [A-Za-z0-9._-], but is ", job["name"].dump()));
   }
-  const std::filesystem::path directory = job_file ? std::filesystem::path(*job_file).parent_path() : std::filesystem::path();
+  const std::filesystem::path directory =
+      job_file ? std::filesystem::path(*job_file).parent_path() : std::filesystem::path();
   const std::string absolute = std::filesystem::absolute(directory.empty() ? "." : directory).lexically_normal();
   return {job.dump(), absolute, job["name"].get<std::string>()};
 }

@@ -26,7 +26,9 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 /// How long the agent may leave its end of the socket unread before a send gives up.
 constexpr milliseconds kSendTimeout{30'000};
 
-Status agent_gone() { return unavailable("the agent that started this rank must be there, but has closed the connection"); }
+Status agent_gone() {
+  return unavailable("the agent that started this rank must be there, but has closed the connection");
+}
 
 /// Waits until `events` hold on `fd`; returns kDeadlineExceeded at `deadline`.
 Status wait_for(int fd, int16_t events, SteadyTime deadline) {
@@ -92,7 +94,8 @@ milliseconds reply_timeout(const StoreRequest& request) {
 
 std::shared_ptr<AgentLink> AgentLink::connect(UniqueFd socket, milliseconds timeout) {
   const SteadyTime deadline = std::chrono::steady_clock::now() + timeout;
-  const std::string hello = frames::frame_of(frames::encode(frames::WorkerMessage(frames::WorkerHello{.pid = ::getpid()})));
+  const std::string hello =
+      frames::frame_of(frames::encode(frames::WorkerMessage(frames::WorkerHello{.pid = ::getpid()})));
   if (::send(socket.get(), hello.data(), hello.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(hello.size())) {
     throw SystemError("cannot say hello to the agent that started this rank: the connection is closed");
   }
@@ -146,7 +149,8 @@ StoreResponse AgentLink::call(StoreRequest request) {
   pending_.erase(id);
   if (!response) {
     check(lost_);
-    throw SystemError("the agent must answer a store call within its timeout, but did not; it may be stopped or overloaded");
+    throw SystemError(
+        "the agent must answer a store call within its timeout, but did not; it may be stopped or overloaded");
   }
   lock.unlock();
   check({response->code, response->message});
@@ -177,8 +181,8 @@ bool AgentLink::report_failure(frames::WorkerFailure failure) noexcept {
 Status AgentLink::send(const frames::WorkerMessage& message) {
   const std::string payload = frames::encode(message);
   if (payload.size() > frames::kMaxFrameBytes) {
-    return invalid_argument(concat("a store call must have at most ", frames::kMaxFrameBytes, " bytes, but has ", payload.size(),
-                                   "; send large data through the process group"));
+    return invalid_argument(concat("a store call must have at most ", frames::kMaxFrameBytes, " bytes, but has ",
+                                   payload.size(), "; send large data through the process group"));
   }
   const std::lock_guard lock(write_mutex_);
   if (unsent_step_) {
@@ -210,7 +214,8 @@ void AgentLink::read_replies(const std::stop_token& stop) {
   while (status.ok() && !stop.stop_requested()) {
     std::array<pollfd, 2> ready{pollfd{socket_.get(), POLLIN, 0}, pollfd{wake_.get(), POLLIN, 0}};
     // No timeout: the destructor writes to wake_, and an agent that dies closes the socket.
-    if (::poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR) status = errno_status(errno, "wait for the agent");
+    if (::poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR)
+      status = errno_status(errno, "wait for the agent");
     if (!status.ok() || ready[0].revents == 0) continue;
     status = receive_into(socket_.get(), received_);
     if (status.ok()) status = take_frames();

@@ -72,7 +72,7 @@ class AgentLink {
   Assignment assignment_;
   frames::FrameBuffer received_;  ///< the reader's
 
-  std::mutex write_mutex_;            ///< whole frames, one after the other
+  std::mutex write_mutex_;              ///< whole frames, one after the other
   std::optional<int64_t> unsent_step_;  ///< under write_mutex_
 
   std::mutex mutex_;  ///< guards what follows

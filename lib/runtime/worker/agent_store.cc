@@ -44,7 +44,8 @@ AgentStore::~AgentStore() = default;
 
 c10::intrusive_ptr<c10d::Store> AgentStore::clone() { return c10::make_intrusive<AgentStore>(link_, timeout_); }
 
-StoreResponse AgentStore::call(StoreOp op, std::vector<std::string> keys, std::vector<std::string> values, int64_t number) {
+StoreResponse AgentStore::call(StoreOp op, std::vector<std::string> keys, std::vector<std::string> values,
+                               int64_t number) {
   return link_->call({op, std::move(keys), std::move(values), number, timeout_ms(timeout_)});
 }
 
@@ -70,7 +71,8 @@ void AgentStore::append(const std::string& key, const Bytes& value) { call(Store
 std::vector<Bytes> AgentStore::multiGet(const std::vector<std::string>& keys) {
   const StoreResponse response = call(StoreOp::kMultiGet, keys);
   if (response.values.size() != keys.size()) {
-    throw InternalError(concat("the store must answer with ", keys.size(), " values, but did with ", response.values.size()));
+    throw InternalError(
+        concat("the store must answer with ", keys.size(), " values, but did with ", response.values.size()));
   }
   std::vector<Bytes> values;
   values.reserve(keys.size());
@@ -80,12 +82,15 @@ std::vector<Bytes> AgentStore::multiGet(const std::vector<std::string>& keys) {
 
 void AgentStore::multiSet(const std::vector<std::string>& keys, const std::vector<Bytes>& values) {
   if (keys.size() != values.size()) {
-    throw UsageError(concat("multiSet needs one value for each key, but got ", keys.size(), " keys and ", values.size(), " values"));
+    throw UsageError(
+        concat("multiSet needs one value for each key, but got ", keys.size(), " keys and ", values.size(), " values"));
   }
   call(StoreOp::kMultiSet, keys, texts(values));
 }
 
-void AgentStore::queuePush(const std::string& key, const Bytes& value) { call(StoreOp::kQueuePush, {key}, {text(value)}); }
+void AgentStore::queuePush(const std::string& key, const Bytes& value) {
+  call(StoreOp::kQueuePush, {key}, {text(value)});
+}
 
 Bytes AgentStore::queuePop(const std::string& key, bool block) {
   return bytes(only_value(call(StoreOp::kQueuePop, {key}, {}, block ? 1 : 0)));

@@ -44,7 +44,8 @@ class AgentStore final : public c10d::Store {
   int64_t queueLen(const std::string& key) override;
 
  private:
-  StoreResponse call(StoreOp op, std::vector<std::string> keys, std::vector<std::string> values = {}, int64_t number = 0);
+  StoreResponse call(StoreOp op, std::vector<std::string> keys, std::vector<std::string> values = {},
+                     int64_t number = 0);
 
   std::shared_ptr<AgentLink> link_;
 };

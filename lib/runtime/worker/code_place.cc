@@ -16,7 +16,8 @@ void with_code_place(const void* address, bool is_return_address, void (*use)(co
   const uint64_t inside = is_return_address && given != 0 ? given - 1 : given;
   Dl_info info{};
   void* extra = nullptr;
-  if (::dladdr1(reinterpret_cast<const void*>(inside), &info, &extra, RTLD_DL_LINKMAP) == 0 || info.dli_fname == nullptr) {
+  if (::dladdr1(reinterpret_cast<const void*>(inside), &info, &extra, RTLD_DL_LINKMAP) == 0 ||
+      info.dli_fname == nullptr) {
     use({"?", nullptr, given}, context);
     return;
   }
@@ -32,13 +33,13 @@ void with_code_place(const void* address, bool is_return_address, void (*use)(co
 
 std::string demangled(const char* symbol) {
   int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> name(abi::__cxa_demangle(symbol, nullptr, nullptr, &status), &std::free);
+  const std::unique_ptr<char, decltype(&std::free)> name(abi::__cxa_demangle(symbol, nullptr, nullptr, &status),
+                                                         &std::free);
   return name != nullptr ? name.get() : symbol;
 }
 
 std::string demangled_text(const std::string& text) {
-  static constexpr const char* kNameCharacters =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.$";
+  static constexpr const char* kNameCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.$";
   std::string result;
   size_t position = 0;
   for (size_t start = text.find("_Z"); start != std::string::npos; start = text.find("_Z", position)) {

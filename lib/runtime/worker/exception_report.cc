@@ -23,8 +23,10 @@ constexpr int kMaxFrames = 48;
 
 std::string message_of(const std::exception& error) {
   std::string message;
-  if (const auto* from_torch = dynamic_cast<const c10::Error*>(&error)) message = from_torch->what_without_backtrace();
-  else message = error.what();
+  if (const auto* from_torch = dynamic_cast<const c10::Error*>(&error))
+    message = from_torch->what_without_backtrace();
+  else
+    message = error.what();
   try {
     std::rethrow_if_nested(error);
   } catch (const std::exception& cause) {
@@ -51,7 +53,8 @@ void describe_current(frames::WorkerFailure& failure) {
     throw;
   } catch (const std::exception& error) {
     failure.message = message_of(error);
-    if (const auto* from_torch = dynamic_cast<const c10::Error*>(&error); from_torch != nullptr && from_torch->backtrace()) {
+    if (const auto* from_torch = dynamic_cast<const c10::Error*>(&error);
+        from_torch != nullptr && from_torch->backtrace()) {
       failure.backtrace = from_torch->backtrace()->get();
     }
   } catch (const std::string& text) {
@@ -67,8 +70,9 @@ void describe_current(frames::WorkerFailure& failure) {
 
 /// Returns whether a function only serves to throw, so that its caller is the place that matters.
 bool is_throw_machinery(std::string_view function) {
-  for (const std::string_view start : {"__cxa_throw", "std::__throw_", "void std::throw_with_nested", "c10::detail::torchCheckFail",
-                                       "c10::detail::torchInternalAssertFail", "c10::Error::", "c10::ValueError::"}) {
+  for (const std::string_view start :
+       {"__cxa_throw", "std::__throw_", "void std::throw_with_nested", "c10::detail::torchCheckFail",
+        "c10::detail::torchInternalAssertFail", "c10::Error::", "c10::ValueError::"}) {
     if (function.substr(0, start.size()) == start) return true;
   }
   return false;
@@ -88,7 +92,8 @@ Frame frame_at(const void* address) {
         const std::string_view module(place.module);
         result->function = place.symbol != nullptr ? demangled(place.symbol) : "?";
         std::ostringstream line;
-        line << "at " << result->function << "+0x" << std::hex << place.offset << " in " << module.substr(module.rfind('/') + 1);
+        line << "at " << result->function << "+0x" << std::hex << place.offset << " in "
+             << module.substr(module.rfind('/') + 1);
         result->line = line.str();
       },
       &frame);

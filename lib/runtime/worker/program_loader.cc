@@ -23,7 +23,8 @@ Result<const ProgramTable*> load_program(const std::string& path) {
   FABRIC_RETURN_IF_ERROR(check_compatible(note, ours).with_context(concat("program '", path, "'")));
   // Local, so that two programs' symbols never meet; never closed, because threads and destructors may run its code to the end.
   void* const program = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (program == nullptr) return loader_error(path, "; link what defines the name into it, or put its library beside it");
+  if (program == nullptr)
+    return loader_error(path, "; link what defines the name into it, or put its library beside it");
   using TableFunction = const ProgramTable* (*)();
   const auto table_function = reinterpret_cast<TableFunction>(::dlsym(program, "fabric_program_table"));
   if (table_function == nullptr) return loader_error(path, "; put FABRIC_PROGRAM(train) into one of its files");

@@ -37,7 +37,9 @@ const T* SymbolFile::at(uint64_t offset, uint64_t count) const {
 
 SymbolFile::Match SymbolFile::function_at(uint64_t address) const {
   const auto* header = at<Elf64_Ehdr>(0);
-  if (header == nullptr || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64) return {};
+  if (header == nullptr || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
+      header->e_ident[EI_CLASS] != ELFCLASS64)
+    return {};
   const auto* sections = at<Elf64_Shdr>(header->e_shoff, header->e_shnum);
   for (size_t i = 0; sections != nullptr && i < header->e_shnum; ++i) {
     if (sections[i].sh_type != SHT_SYMTAB || sections[i].sh_link >= header->e_shnum) continue;
@@ -48,7 +50,8 @@ SymbolFile::Match SymbolFile::function_at(uint64_t address) const {
     if (symbols == nullptr || text == nullptr || names.sh_size == 0 || text[names.sh_size - 1] != '\0') return {};
     for (uint64_t s = 0; s < count; ++s) {
       const Elf64_Sym& symbol = symbols[s];
-      const bool holds = ELF64_ST_TYPE(symbol.st_info) == STT_FUNC && address >= symbol.st_value && address - symbol.st_value < symbol.st_size;
+      const bool holds = ELF64_ST_TYPE(symbol.st_info) == STT_FUNC && address >= symbol.st_value &&
+                         address - symbol.st_value < symbol.st_size;
       if (holds && symbol.st_name < names.sh_size) return {text + symbol.st_name, symbol.st_value};
     }
   }

@@ -27,7 +27,9 @@ class ScriptedCollective final : public Collective {
     return torch::stack(all);
   }
   void broadcast(at::Tensor&, int) override {}
-  Value broadcast(const Value& value, int source) override { return source == 1 ? value : Value(failures_[static_cast<size_t>(source)]); }
+  Value broadcast(const Value& value, int source) override {
+    return source == 1 ? value : Value(failures_[static_cast<size_t>(source)]);
+  }
 
  private:
   std::vector<std::string> failures_;  // message of each rank, empty where it did not fail
@@ -51,7 +53,8 @@ TEST(AgreementTest, NamesTheFirstRankThatFailedAndItsMessage) {
 TEST(AgreementTest, GivesARankItsOwnExceptionBack) {
   ScriptedCollective collective({"other", "", ""});
 
-  EXPECT_THAT([&] { agree(collective, at::kCPU, "save()", failure("mine")); }, ThrowsMessage<UsageError>(HasSubstr("mine")));
+  EXPECT_THAT([&] { agree(collective, at::kCPU, "save()", failure("mine")); },
+              ThrowsMessage<UsageError>(HasSubstr("mine")));
 }
 
 }  // namespace

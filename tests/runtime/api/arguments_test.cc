@@ -9,7 +9,9 @@ using testing::HasSubstr;
 using testing::ThrowsMessage;
 
 Arguments arguments() {
-  return Arguments({{"epochs", "5"}, {"lr", "1e-3"}, {"data", "../data/x.csv"}, {"shuffle", "true"}, {"name", "digits"}}, "/jobs/here");
+  return Arguments(
+      {{"epochs", "5"}, {"lr", "1e-3"}, {"data", "../data/x.csv"}, {"shuffle", "true"}, {"name", "digits"}},
+      "/jobs/here");
 }
 
 TEST(ArgumentsTest, ReadsByType) {
@@ -33,14 +35,16 @@ TEST(ArgumentsTest, ReturnsTheDefaultOnlyForWhatIsMissing) {
 }
 
 TEST(ArgumentsTest, NamesWhatIsThereWhenAnArgumentIsMissing) {
-  EXPECT_THAT([] { arguments().get<int>("steps"); },
-              ThrowsMessage<UsageError>(HasSubstr("argument 'steps' must be given, but there are only {data, epochs,")));
+  EXPECT_THAT(
+      [] { arguments().get<int>("steps"); },
+      ThrowsMessage<UsageError>(HasSubstr("argument 'steps' must be given, but there are only {data, epochs,")));
 }
 
 TEST(ArgumentsTest, RefusesTextThatIsNoValueOfTheType) {
   const auto args = Arguments({{"n", "5x"}, {"big", "3000000000"}, {"less", "-1"}, {"on", "yes"}}, "/");
 
-  EXPECT_THAT([&] { args.get<int64_t>("n"); }, ThrowsMessage<UsageError>(HasSubstr("'n' must be an integer, but is '5x'")));
+  EXPECT_THAT([&] { args.get<int64_t>("n"); },
+              ThrowsMessage<UsageError>(HasSubstr("'n' must be an integer, but is '5x'")));
   EXPECT_THROW(args.get<int>("big"), UsageError);
   EXPECT_THROW(args.get<size_t>("less"), UsageError);
   EXPECT_THROW(args.get<bool>("on"), UsageError);

@@ -71,7 +71,9 @@ static_assert(!ModuleLike<shop::NoTensors>);
 static_assert(!ModuleLike<Module<shop::PlainNet>&>);
 
 template <class T>
-concept CanStandInState = requires(T&& object) { State::Entry("name", std::forward<T>(object)); };
+concept CanStandInState = requires(T&& object) {
+  State::Entry("name", std::forward<T>(object));
+};
 static_assert(CanStandInState<Module<shop::PlainNet>&>);
 static_assert(CanStandInState<Optimizer&>);
 static_assert(CanStandInState<int64_t&>);
@@ -84,12 +86,16 @@ static_assert(!CanStandInState<torch::optim::StepLR&>);
 static_assert(!CanStandInState<shop::NoTensors&>);
 
 template <class T>
-concept CanSetUpModule = requires(Fabric& fabric, T&& object) { fabric.setup_module(std::forward<T>(object)); };
+concept CanSetUpModule = requires(Fabric& fabric, T&& object) {
+  fabric.setup_module(std::forward<T>(object));
+};
 static_assert(CanSetUpModule<shop::HolderNet>);
 static_assert(!CanSetUpModule<Module<shop::PlainNet>&>, "it was set up before");
 
 template <class T>
-concept CanSetUpOptimizer = requires(Fabric& fabric, T&& object) { fabric.setup_optimizer(std::forward<T>(object)); };
+concept CanSetUpOptimizer = requires(Fabric& fabric, T&& object) {
+  fabric.setup_optimizer(std::forward<T>(object));
+};
 static_assert(CanSetUpOptimizer<torch::optim::SGD>);
 static_assert(CanSetUpOptimizer<torch::optim::SGD&>);
 static_assert(CanSetUpOptimizer<std::shared_ptr<torch::optim::AdamW>>);
@@ -97,7 +103,9 @@ static_assert(!CanSetUpOptimizer<Optimizer&>, "it was set up before");
 static_assert(!CanSetUpOptimizer<at::Tensor>);
 
 template <class T>
-concept CanSetUpLoader = requires(Fabric& fabric, T&& object) { fabric.setup_dataloader(std::forward<T>(object)); };
+concept CanSetUpLoader = requires(Fabric& fabric, T&& object) {
+  fabric.setup_dataloader(std::forward<T>(object));
+};
 static_assert(CanSetUpLoader<shop::Squares>);
 static_assert(CanSetUpLoader<const shop::Squares&>);
 static_assert(!CanSetUpLoader<DataLoader<shop::Squares>&>, "it was set up before");
@@ -105,7 +113,9 @@ static_assert(!CanSetUpLoader<shop::NoTensors>);
 static_assert(CanStandInState<DataLoader<shop::Squares>&>);
 
 template <class T>
-concept CanBeReduced = requires(Fabric& fabric, T&& tree) { fabric.all_reduce(std::forward<T>(tree)); };
+concept CanBeReduced = requires(Fabric& fabric, T&& tree) {
+  fabric.all_reduce(std::forward<T>(tree));
+};
 static_assert(CanBeReduced<shop::Batch&>);
 static_assert(!CanBeReduced<at::Tensor>, "the result of a temporary would be lost");
 static_assert(!CanBeReduced<shop::NoTensors&>);
@@ -160,7 +170,8 @@ TEST(CompileTest, GivesBackTuplesOfLstmAndAttention) {
 
 TEST(CompileTest, SteppingLbfgsByAClosureLowersTheLoss) {
   SingleRank rank;
-  auto [model, optimizer] = rank.fabric.setup(shop::HolderNet(), torch::optim::LBFGS(std::vector<at::Tensor>{torch::zeros(1)}));
+  auto [model, optimizer] =
+      rank.fabric.setup(shop::HolderNet(), torch::optim::LBFGS(std::vector<at::Tensor>{torch::zeros(1)}));
   auto search = rank.fabric.setup_optimizer(optim::LBFGS(model.parameters(), 0.5));
   const auto x = torch::ones({8, 4});
   const auto loss = [&model = model, &x] { return (model(x) - 1).square().mean(); };

@@ -96,8 +96,11 @@ TEST(FabricCheckpointTest, RefusesFiltersOfUnknownEntries) {
   SingleRank rank;
   int64_t a = 1;
 
-  EXPECT_THAT([&] { rank.fabric.save("x", {{"a", a}}, {{"asd", [](const auto&, const auto&) { return true; }}}); },
-              ThrowsMessage<UsageError>(HasSubstr("'asd' is none of {a}")));
+  EXPECT_THAT(
+      [&] {
+        rank.fabric.save("x", {{"a", a}}, {{"asd", [](const auto&, const auto&) { return true; }}});
+      },
+      ThrowsMessage<UsageError>(HasSubstr("'asd' is none of {a}")));
   EXPECT_THROW(rank.fabric.save("x", {{"a", a}}, {{"a", nullptr}}), UsageError);
 }
 

@@ -58,7 +58,8 @@ TEST(FabricTest, TakesTheJobsSeedAndRefusesOnesOutOfBounds) {
 TEST(FabricTest, TrainsAModelUntilItFits) {
   SingleRank rank;
   rank.fabric.seed_everything(1);
-  auto [model, optimizer] = rank.fabric.setup(torch::nn::Linear(2, 1), torch::optim::SGD(std::vector<at::Tensor>{torch::ones(1)}, 1.0));
+  auto [model, optimizer] =
+      rank.fabric.setup(torch::nn::Linear(2, 1), torch::optim::SGD(std::vector<at::Tensor>{torch::ones(1)}, 1.0));
   auto descent = rank.fabric.setup_optimizer(optim::SGD(model.parameters(), 0.1));
   State state{{"model", model}};
   const at::Tensor x = torch::randn({32, 2});
@@ -82,9 +83,11 @@ TEST(FabricTest, RefusesLossesThatCannotBeDescended) {
   SingleRank rank;
   const at::Tensor parameter = torch::ones(3).requires_grad_();
 
-  EXPECT_THAT([&] { rank.fabric.backward(parameter * 2); }, ThrowsMessage<UsageError>(HasSubstr("must be a scalar, but is of shape [3]")));
+  EXPECT_THAT([&] { rank.fabric.backward(parameter * 2); },
+              ThrowsMessage<UsageError>(HasSubstr("must be a scalar, but is of shape [3]")));
   EXPECT_THAT([&] { rank.fabric.backward(at::Tensor()); }, ThrowsMessage<UsageError>(HasSubstr("undefined")));
-  EXPECT_THAT([&] { rank.fabric.backward(torch::ones(1)); }, ThrowsMessage<UsageError>(HasSubstr("requires a gradient")));
+  EXPECT_THAT([&] { rank.fabric.backward(torch::ones(1)); },
+              ThrowsMessage<UsageError>(HasSubstr("requires a gradient")));
 }
 
 TEST(FabricTest, CollectivesOfOneRankKeepValuesAndStackGathered) {
@@ -140,7 +143,9 @@ TEST(FabricTest, PrintsOneLineOnTheFirstRankOfTheNode) {
 
 struct Watcher : Callback {
   void on_after_setup(Fabric&, torch::nn::Module& module) override { log.push_back("setup " + module.name()); }
-  void on_after_optimizer_step(Fabric&, Optimizer& optimizer) override { log.push_back("step " + std::to_string(optimizer.lr())); }
+  void on_after_optimizer_step(Fabric&, Optimizer& optimizer) override {
+    log.push_back("step " + std::to_string(optimizer.lr()));
+  }
   void on_epoch_end(int epoch) { log.push_back("epoch " + std::to_string(epoch)); }
   std::vector<std::string> log;
 };
@@ -151,7 +156,8 @@ TEST(FabricTest, CallsTheHooksOfCallbacksThatHaveThem) {
   options.callbacks = {std::make_shared<Callback>(), watcher};
   SingleRank rank(std::move(options));
 
-  auto [model, optimizer] = rank.fabric.setup(torch::nn::Linear(2, 1), torch::optim::SGD(std::vector<at::Tensor>{torch::ones(1)}, 0.5));
+  auto [model, optimizer] =
+      rank.fabric.setup(torch::nn::Linear(2, 1), torch::optim::SGD(std::vector<at::Tensor>{torch::ones(1)}, 0.5));
   optimizer.step();
   rank.fabric.call(&Watcher::on_epoch_end, 3);
 

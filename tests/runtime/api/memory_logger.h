@@ -13,7 +13,9 @@ namespace fabric {
 class MemoryLogger final : public Logger {
  public:
   std::string name() const override { return "memory"; }
-  void log_metrics(const std::map<std::string, double>& metrics, int64_t step) override { rows.emplace_back(step, metrics); }
+  void log_metrics(const std::map<std::string, double>& metrics, int64_t step) override {
+    rows.emplace_back(step, metrics);
+  }
   void log_hyperparameters(const Value&) override {}
   void save() override {}
   void finalize(const std::string& end) override { status = end; }

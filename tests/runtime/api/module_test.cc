@@ -33,8 +33,8 @@ TEST(ModuleTest, NamesItsStateAsPythonDoesAndInItsOrder) {
   SingleRank rank;
   auto model = rank.fabric.setup_module(NormNet());
 
-  EXPECT_THAT(names_of(model.state_dict()), ElementsAre("scale", "norm.weight", "norm.bias", "norm.running_mean", "norm.running_var",
-                                                        "norm.num_batches_tracked"));
+  EXPECT_THAT(names_of(model.state_dict()), ElementsAre("scale", "norm.weight", "norm.bias", "norm.running_mean",
+                                                        "norm.running_var", "norm.num_batches_tracked"));
 }
 
 TEST(ModuleTest, ListsTiedParametersOnceButSavesThemUnderBothNames) {
@@ -76,9 +76,16 @@ TEST(ModuleTest, RefusesOtherShapesWithoutStrictToo) {
   SingleRank rank;
   auto model = rank.fabric.setup_module(torch::nn::Linear(3, 2));
 
-  EXPECT_THAT([&] { model.load_state_dict(Dict{{"bias", torch::ones(3)}}, false); },
-              ThrowsMessage<UsageError>(HasSubstr("bias: [3] instead of [2]")));
-  EXPECT_THAT([&] { model.load_state_dict(Dict{{"bias", 3}}, false); }, ThrowsMessage<UsageError>(HasSubstr("bias: a int instead")));
+  EXPECT_THAT(
+      [&] {
+        model.load_state_dict(Dict{{"bias", torch::ones(3)}}, false);
+      },
+      ThrowsMessage<UsageError>(HasSubstr("bias: [3] instead of [2]")));
+  EXPECT_THAT(
+      [&] {
+        model.load_state_dict(Dict{{"bias", 3}}, false);
+      },
+      ThrowsMessage<UsageError>(HasSubstr("bias: a int instead")));
 }
 
 TEST(ModuleTest, CannotBeSetUpTwiceWhileAHandleLives) {
@@ -103,7 +110,9 @@ class DoublingPrecision final : public Precision {
  public:
   std::string name() const override { return "doubling"; }
   void convert_module(torch::nn::Module& module) override { module.to(at::kDouble); }
-  at::Tensor convert_input(const at::Tensor& input) override { return input.is_floating_point() ? input.to(at::kDouble) : input; }
+  at::Tensor convert_input(const at::Tensor& input) override {
+    return input.is_floating_point() ? input.to(at::kDouble) : input;
+  }
   at::Tensor convert_output(const at::Tensor& output) override { return output.to(at::kFloat); }
   std::unique_ptr<PrecisionScope> forward_scope() override {
     ++scopes;

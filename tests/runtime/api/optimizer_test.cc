@@ -57,7 +57,9 @@ TEST_P(OptimizerStateTest, GoesOnExactlyWhereItWasSaved) {
 
 template <class O, class Options>
 Make maker(const Options& options) {
-  return [options](const at::Tensor& parameter) { return std::make_shared<O>(std::vector<at::Tensor>{parameter}, options); };
+  return [options](const at::Tensor& parameter) {
+    return std::make_shared<O>(std::vector<at::Tensor>{parameter}, options);
+  };
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -80,8 +82,9 @@ TEST(OptimizerTest, WritesTheLayoutOfPython) {
   const Value& group = state.at("param_groups").to_list().at(0);
 
   EXPECT_THAT(names_of(state), ElementsAre("state", "param_groups"));
-  EXPECT_THAT(names_of(group), ElementsAre("lr", "betas", "eps", "weight_decay", "amsgrad", "maximize", "foreach", "capturable",
-                                           "differentiable", "fused", "decoupled_weight_decay", "params"));
+  EXPECT_THAT(names_of(group),
+              ElementsAre("lr", "betas", "eps", "weight_decay", "amsgrad", "maximize", "foreach", "capturable",
+                          "differentiable", "fused", "decoupled_weight_decay", "params"));
   EXPECT_EQ(group.at("params").to_list().at(0).to_int(), 0);
   EXPECT_THAT(names_of(state.at("state").at("0")), ElementsAre("step", "exp_avg", "exp_avg_sq"));
   EXPECT_EQ(state.at("state").at("0").at("step").to_tensor().item<float>(), 2);
@@ -102,12 +105,13 @@ TEST(OptimizerTest, CountsParametersOverAllGroups) {
 TEST(OptimizerTest, RefusesAStateThatDoesNotFitAndKeepsItsOwn) {
   SingleRank rank;
   Bowl bowl;
-  auto optimizer = rank.fabric.setup_optimizer(optim::SGD(std::vector<at::Tensor>{bowl.parameter}, optim::SGDOptions(0.1).momentum(0.9)));
+  auto optimizer = rank.fabric.setup_optimizer(
+      optim::SGD(std::vector<at::Tensor>{bowl.parameter}, optim::SGDOptions(0.1).momentum(0.9)));
   bowl.descend(optimizer, 1);
   auto larger = rank.fabric.setup_optimizer(
       optim::SGD(std::vector<at::Tensor>{torch::ones(1), torch::ones(1)}, optim::SGDOptions(0.7).momentum(0.9)));
-  auto other_shape =
-      rank.fabric.setup_optimizer(optim::SGD(std::vector<at::Tensor>{torch::ones(5)}, optim::SGDOptions(0.7).momentum(0.9)));
+  auto other_shape = rank.fabric.setup_optimizer(
+      optim::SGD(std::vector<at::Tensor>{torch::ones(5)}, optim::SGDOptions(0.7).momentum(0.9)));
 
   EXPECT_THAT([&] { larger.load_state_dict(optimizer.state_dict()); },
               ThrowsMessage<UsageError>(HasSubstr("must have 2 parameters, but has 1")));
@@ -142,8 +146,11 @@ TEST(OptimizerTest, RefusesAParameterThatStandsTwice) {
   SingleRank rank;
   const at::Tensor tied = torch::ones(3).requires_grad_();
 
-  EXPECT_THAT([&] { rank.fabric.setup_optimizer(optim::SGD(std::vector<at::Tensor>{tied, tied}, 0.1)); },
-              ThrowsMessage<UsageError>(HasSubstr("would be stepped twice")));
+  EXPECT_THAT(
+      [&] {
+        rank.fabric.setup_optimizer(optim::SGD(std::vector<at::Tensor>{tied, tied}, 0.1));
+      },
+      ThrowsMessage<UsageError>(HasSubstr("would be stepped twice")));
 }
 
 TEST(OptimizerTest, CannotBeSetUpTwiceWhileAHandleLives) {

@@ -36,7 +36,7 @@ TEST(StateTest, SavesAndLoadsWhatItRefersTo) {
   std::string name = "a";
   Foreign foreign{"f"};
   at::Tensor tensor = torch::ones(2);
-  State state{{"counter", counter}, {"epoch", epoch}, {"best", best}, {"done", done},
+  State state{{"counter", counter}, {"epoch", epoch},     {"best", best},    {"done", done},
               {"name", name},       {"foreign", foreign}, {"tensor", tensor}};
   std::vector<Value> saved;
   for (const State::Entry& entry : state.entries()) saved.push_back(entry.save());
@@ -56,8 +56,11 @@ TEST(StateTest, SavesAndLoadsWhatItRefersTo) {
 TEST(StateTest, RefusesANameThatStandsTwice) {
   int64_t first = 1, second = 2;
 
-  EXPECT_THAT([&] { State({{"step", first}, {"step", second}}); },
-              ThrowsMessage<UsageError>(HasSubstr("'step' stands twice")));
+  EXPECT_THAT(
+      [&] {
+        State({{"step", first}, {"step", second}});
+      },
+      ThrowsMessage<UsageError>(HasSubstr("'step' stands twice")));
   State state{{"step", first}};
   EXPECT_THROW(state.add("step", second), UsageError);
 }

@@ -75,7 +75,8 @@ TEST_F(TorchCheckpointIOTest, ReadsTensorsOfPythonAsTheyWere) {
 }
 
 TEST_F(TorchCheckpointIOTest, SaysWhatItRefusesOfPython) {
-  EXPECT_THAT(error_of(golden("python_dtype.pt")), HasSubstr("python_dtype.pt', record 'data.pkl': 'torch.float32' at"));
+  EXPECT_THAT(error_of(golden("python_dtype.pt")),
+              HasSubstr("python_dtype.pt', record 'data.pkl': 'torch.float32' at"));
   EXPECT_THAT(error_of(golden("python_legacy.pt")), HasSubstr("since PyTorch 1.6"));
 }
 

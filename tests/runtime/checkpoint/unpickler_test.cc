@@ -64,8 +64,13 @@ TEST(UnpicklerTest, TakesTheLaterOfTwoEqualKeys) {
 }
 
 TEST(UnpicklerTest, NamesTheGlobalThatItRefuses) {
-  EXPECT_THAT(error_of("\x80\x02" "cos\nsystem\nX\2\0\0\0lstR."s), HasSubstr("'os.system' at byte 2 is refused"));
-  EXPECT_THAT(error_of("\x80\x04\x8c\x08" "builtins\x8c\x04" "eval\x93."), HasSubstr("'builtins.eval'"));
+  EXPECT_THAT(error_of("\x80\x02"
+                       "cos\nsystem\nX\2\0\0\0lstR."s),
+              HasSubstr("'os.system' at byte 2 is refused"));
+  EXPECT_THAT(error_of("\x80\x04\x8c\x08"
+                       "builtins\x8c\x04"
+                       "eval\x93."),
+              HasSubstr("'builtins.eval'"));
 }
 
 TEST(UnpicklerTest, RefusesBytesSetsAndObjects) {
@@ -98,8 +103,7 @@ TEST(UnpicklerTest, ChecksATensorAgainstItsStorage) {
 }
 
 TEST(UnpicklerTest, SurvivesEveryPrefixAndEveryChangedByte) {
-  const std::string good =
-      pickle_value(Dict{{"a", List{1, 2.5, "text", true, {}}}, {"w", torch::ones({2, 2})}}).bytes;
+  const std::string good = pickle_value(Dict{{"a", List{1, 2.5, "text", true, {}}}, {"w", torch::ones({2, 2})}}).bytes;
   ASSERT_NO_THROW(read(good));
 
   for (size_t i = 0; i < good.size(); ++i) {

@@ -103,7 +103,8 @@ TEST(DataLoaderResumeTest, RefusesAStateThatCannotBeItsOwn) {
   auto loader = make_loader(10, shuffled());
 
   EXPECT_THROW(loader.load_state_dict(make_loader(11, shuffled()).state_dict()), UsageError);
-  EXPECT_THROW(loader.load_state_dict(Dict{{"epoch", 0}, {"position", 11}, {"epoch_size", 10}, {"seed", 1}}), UsageError);
+  EXPECT_THROW(loader.load_state_dict(Dict{{"epoch", 0}, {"position", 11}, {"epoch_size", 10}, {"seed", 1}}),
+               UsageError);
   EXPECT_THROW(loader.load_state_dict(Dict{{"epoch", 0}}), UsageError);
   EXPECT_EQ(loader.epoch(), 0);
 }

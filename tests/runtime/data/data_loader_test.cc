@@ -55,7 +55,8 @@ TEST(DataLoaderTest, DividesTheGlobalBatchAmongTheRanks) {
 TEST(DataLoaderTest, SaysWhichOptionMustBeDifferent) {
   EXPECT_THAT(error_of({}), HasSubstr("exactly one of batch_size and global_batch_size"));
   EXPECT_THAT(error_of({.batch_size = 1, .global_batch_size = 1}), HasSubstr("exactly one"));
-  EXPECT_THAT(error_of({.global_batch_size = 64}, {3, 0}), HasSubstr("a multiple of the 3 ranks, but is 64; choose 66"));
+  EXPECT_THAT(error_of({.global_batch_size = 64}, {3, 0}),
+              HasSubstr("a multiple of the 3 ranks, but is 64; choose 66"));
   EXPECT_THAT(error_of({.batch_size = 1, .num_workers = -1}), HasSubstr("num_workers"));
   EXPECT_THAT(error_of({.batch_size = 1, .shuffle = true, .sampler = std::make_shared<SequentialSampler>(1)}),
               HasSubstr("exclude each other"));

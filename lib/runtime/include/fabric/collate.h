@@ -58,7 +58,7 @@ struct Collate<at::Tensor> {
 };
 
 template <class T>
-  requires std::integral<T> || std::same_as<T, float> || std::same_as<T, double>
+requires std::integral<T> || std::same_as<T, float> || std::same_as<T, double>
 struct Collate<T> {
   using Batch = at::Tensor;
   static Batch collate(std::vector<T> samples) {
@@ -83,7 +83,8 @@ struct Collate<std::tuple<T...>> {
  private:
   template <size_t... I>
   static Batch collate_columns(std::vector<std::tuple<T...>>& samples, std::index_sequence<I...>) {
-    return Batch(Collate<T>::collate(detail::column<T>(samples, [](auto& sample) -> T& { return std::get<I>(sample); }))...);
+    return Batch(
+        Collate<T>::collate(detail::column<T>(samples, [](auto& sample) -> T& { return std::get<I>(sample); }))...);
   }
 };
 
@@ -136,17 +137,18 @@ struct Collate<std::map<Key, T>> {
           detail::throw_unequal_samples("maps with the same keys");
         }
       }
-      batch.emplace(key, Collate<T>::collate(detail::column<T>(samples, [&](auto& sample) -> T& { return sample.at(key); })));
+      batch.emplace(
+          key, Collate<T>::collate(detail::column<T>(samples, [&](auto& sample) -> T& { return sample.at(key); })));
     }
     return batch;
   }
 };
 
 template <template <class, class> class Example, Collatable A, Collatable B>
-  requires requires(Example<A, B> example) {
-    { example.data } -> std::same_as<A&>;
-    { example.target } -> std::same_as<B&>;
-  }
+requires requires(Example<A, B> example) {
+  { example.data } -> std::same_as<A&>;
+  { example.target } -> std::same_as<B&>;
+}
 struct Collate<Example<A, B>> {
   using Batch = Example<typename Collate<A>::Batch, typename Collate<B>::Batch>;
   static Batch collate(std::vector<Example<A, B>> samples) {

@@ -139,7 +139,10 @@ class DataLoader {
     class Iterator {
      public:
       Iterator(std::shared_ptr<detail::LoaderCore<D>> core, int64_t count)
-          : core_(std::move(core)), holder_(std::make_shared<char>()), epoch_(core_->cursor.next_epoch()), count_(count) {
+          : core_(std::move(core)),
+            holder_(std::make_shared<char>()),
+            epoch_(core_->cursor.next_epoch()),
+            count_(count) {
         hold();
       }
       int64_t operator*() const { return epoch_; }
@@ -198,8 +201,9 @@ class DataLoader {
   void load_state_dict(const Value& state) { core_->cursor.load_state_dict(state); }
 
  private:
-  static std::shared_ptr<detail::LoaderCore<D>> make_core(D dataset, DataLoaderOptions options, Strategy::DataShare share,
-                                                          c10::Device device, uint64_t seed) {
+  static std::shared_ptr<detail::LoaderCore<D>> make_core(D dataset, DataLoaderOptions options,
+                                                          Strategy::DataShare share, c10::Device device,
+                                                          uint64_t seed) {
     detail::LoaderCursor cursor(static_cast<int64_t>(dataset.size()), std::move(options), share, seed);
     return std::shared_ptr<detail::LoaderCore<D>>(
         new detail::LoaderCore<D>{std::move(dataset), std::move(cursor), device});

@@ -22,18 +22,22 @@ struct SampleContext {
 
 /// A dataset with random transforms.
 template <class D>
-concept ContextDataset = requires(const D& dataset, SampleContext& context) { dataset.get(size_t{}, context); };
+concept ContextDataset = requires(const D& dataset, SampleContext& context) {
+  dataset.get(size_t{}, context);
+};
 
 /// A dataset whose samples are always the same.
 template <class D>
-concept PlainDataset = requires(const D& dataset) { dataset.get(size_t{}); };
+concept PlainDataset = requires(const D& dataset) {
+  dataset.get(size_t{});
+};
 
 /// What setup_dataloader() takes: `size() const` and `get(size_t index) const` or `get(size_t index, SampleContext&) const`.
 /// One object serves all worker threads, which call get() at the same time.
 ///
 /// With a member `collate(std::vector<Sample>) const` it makes its batches itself; else Collate<Sample> does.
 template <class D>
-concept Dataset = (ContextDataset<D> || PlainDataset<D>) && requires(const D& dataset) {
+concept Dataset = (ContextDataset<D> || PlainDataset<D>)&&requires(const D& dataset) {
   { dataset.size() } -> std::convertible_to<size_t>;
 };
 

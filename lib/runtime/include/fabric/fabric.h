@@ -86,9 +86,7 @@ class FABRIC_API Fabric {
 
   /// Makes an optimizer ready. Throws UsageError if it was set up before or steps a parameter twice.
   template <TorchOptimizer O>
-  Optimizer setup_optimizer(O&& owned)
-    requires(!std::is_lvalue_reference_v<O>)
-  {
+  Optimizer setup_optimizer(O&& owned) requires(!std::is_lvalue_reference_v<O>) {
     return setup_optimizer(std::make_shared<O>(std::forward<O>(owned)));
   }
   /// Borrows `optimizer`, which outlives the handle: schedulers made over it before stay right.
@@ -96,8 +94,7 @@ class FABRIC_API Fabric {
   Optimizer setup_optimizer(std::shared_ptr<torch::optim::Optimizer> shared);
   Optimizer setup_optimizer(Optimizer already_set_up) = delete;
   template <class... O>
-    requires(sizeof...(O) > 0)
-  auto setup_optimizers(O&&... optimizers) {
+  requires(sizeof...(O) > 0) auto setup_optimizers(O&&... optimizers) {
     return std::tuple{setup_optimizer(std::forward<O>(optimizers))...};
   }
 
@@ -118,15 +115,14 @@ class FABRIC_API Fabric {
 
   /// Makes a loader that gives this rank its share of `dataset`, on device().
   template <class D>
-    requires Dataset<std::decay_t<D>>
-  DataLoader<std::decay_t<D>> setup_dataloader(D&& dataset, DataLoaderOptions options = {}) {
+  requires Dataset<std::decay_t<D>> DataLoader<std::decay_t<D>> setup_dataloader(D&& dataset,
+                                                                                 DataLoaderOptions options = {}) {
     return DataLoader<std::decay_t<D>>(std::forward<D>(dataset), std::move(options), strategy().data_share(), device(),
                                        loader_seed());
   }
   /// Makes a loader with the same options for each dataset.
   template <class... D>
-    requires(sizeof...(D) > 0)
-  auto setup_dataloaders(const DataLoaderOptions& options, D&&... datasets) {
+  requires(sizeof...(D) > 0) auto setup_dataloaders(const DataLoaderOptions& options, D&&... datasets) {
     return std::tuple{setup_dataloader(std::forward<D>(datasets), options)...};
   }
 
@@ -146,8 +142,7 @@ class FABRIC_API Fabric {
   /// Returns the tree with each tensor replaced by those of all ranks, stacked in a new first dimension, for one rank too.
   /// Shapes must be equal on all ranks. Gradients do not flow through it. Collective.
   template <class T>
-    requires TensorTree<T>
-  T all_gather(T tree) {
+  requires TensorTree<T> T all_gather(T tree) {
     const auto gather = [this](at::Tensor& tensor) { gather_tensor(tensor); };
     visit_tensors(tree, TensorVisitor(gather));
     return tree;
@@ -155,16 +150,15 @@ class FABRIC_API Fabric {
   /// Reduces each tensor of the tree over the ranks, in place: "mean", "sum", "max", "min", "product". Collective. Throws
   /// UsageError for another name, and for the mean of integers.
   template <class T>
-    requires TensorTree<T>
-  T& all_reduce(T& tree, std::string_view op = "mean") {
+  requires TensorTree<T> T& all_reduce(T& tree, std::string_view op = "mean") {
     const auto reduce = [this, op](at::Tensor& tensor) { reduce_tensor(tensor, op); };
     visit_tensors(tree, TensorVisitor(reduce));
     return tree;
   }
   /// Returns the tree with each tensor on device().
   template <class T>
-    requires TensorTree<T>
-  T to_device(T tree) const {
+  requires TensorTree<T> T to_device(T tree)
+  const {
     const auto move = [this](at::Tensor& tensor) { move_tensor(tensor); };
     visit_tensors(tree, TensorVisitor(move));
     return tree;
@@ -213,7 +207,7 @@ class FABRIC_API Fabric {
 
   /// Calls a hook on every registered callback that is of the hook's class, in order: fabric.call(&EarlyStop::on_epoch_end, 3).
   template <class C, class R, class... P, class... A>
-    requires std::derived_from<C, Callback>
+  requires std::derived_from<C, Callback>
   void call(R (C::*hook)(P...), A&&... arguments) {
     for (const std::shared_ptr<Callback>& callback : callbacks()) {
       if (auto* const target = dynamic_cast<C*>(callback.get())) (target->*hook)(arguments...);

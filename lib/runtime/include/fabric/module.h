@@ -26,7 +26,10 @@ template <class M>
 struct ModuleTraits;
 
 template <class M>
-  requires requires(const M& holder) { typename M::ContainedType; holder.ptr(); }
+requires requires(const M& holder) {
+  typename M::ContainedType;
+  holder.ptr();
+}
 struct ModuleTraits<M> {
   using Impl = typename M::ContainedType;
   static std::shared_ptr<Impl> take(const M& holder) { return holder.ptr(); }
@@ -50,7 +53,9 @@ using ImplOf = typename ModuleTraits<std::decay_t<M>>::Impl;
 
 /// What setup_module() takes.
 template <class M>
-concept ModuleLike = requires(M&& module) { ModuleTraits<std::decay_t<M>>::take(std::forward<M>(module)); };
+concept ModuleLike = requires(M&& module) {
+  ModuleTraits<std::decay_t<M>>::take(std::forward<M>(module));
+};
 
 namespace detail {
 
@@ -82,7 +87,8 @@ template <size_t I, class F, class Impl, class... A>
 constexpr bool takes_temporary() {
   return []<size_t... J>(std::index_sequence<J...>) {
     return std::is_invocable_v<F, Impl&, std::conditional_t<I == J, std::decay_t<A>, A&&>...>;
-  }(std::index_sequence_for<A...>{});
+  }
+  (std::index_sequence_for<A...>{});
 }
 
 /// Returns an argument as the precision wants it: a tree that is taken by value or const& converted, all else as it is.
@@ -104,8 +110,9 @@ template <class F, class Impl, class... A>
 auto enter_converted(Precision& precision, F& f, Impl& impl, A&&... arguments) {
   using Result = std::decay_t<std::invoke_result_t<F&, Impl&, A...>>;
   const std::unique_ptr<PrecisionScope> scope = precision.forward_scope();
-  const auto invoke = [&]<size_t... I>(std::index_sequence<I...>) -> Result {
-    return std::invoke(f, impl, converted_input<takes_temporary<I, F&, Impl, A...>()>(precision, std::forward<A>(arguments))...);
+  const auto invoke = [&]<size_t... I>(std::index_sequence<I...>)->Result {
+    return std::invoke(f, impl,
+                       converted_input<takes_temporary<I, F&, Impl, A...>()>(precision, std::forward<A>(arguments))...);
   };
   if constexpr (std::is_void_v<Result>) {
     invoke(std::index_sequence_for<A...>{});
@@ -128,16 +135,19 @@ class Module {
   /// Calls the module's forward(); inputs and outputs are converted as the precision says.
   template <class... A>
   auto operator()(A&&... arguments) const {
-    return call([](Impl& impl, auto&&... a) -> decltype(impl.forward(std::forward<decltype(a)>(a)...)) {
-      return impl.forward(std::forward<decltype(a)>(a)...);
-    }, std::forward<A>(arguments)...);
+    return call(
+        [](Impl& impl, auto&&... a) -> decltype(impl.forward(std::forward<decltype(a)>(a)...)) {
+          return impl.forward(std::forward<decltype(a)>(a)...);
+        },
+        std::forward<A>(arguments)...);
   }
 
   /// Calls any other method, under the same rules: model.call(&NetImpl::encode, x), or a lambda that takes Impl& first (which
   /// keeps default arguments and overloads). Trees taken by value or const& are converted, references to non-const are not.
   template <class F, class... A>
   auto call(F&& f, A&&... arguments) const -> std::decay_t<std::invoke_result_t<F&, Impl&, A...>> {
-    if (core_->needs_entry()) return detail::enter_converted(core_->precision(), f, *impl_, std::forward<A>(arguments)...);
+    if (core_->needs_entry())
+      return detail::enter_converted(core_->precision(), f, *impl_, std::forward<A>(arguments)...);
     return std::invoke(f, *impl_, std::forward<A>(arguments)...);
   }
 

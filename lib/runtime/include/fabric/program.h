@@ -45,12 +45,13 @@ FABRIC_API int run_standalone(const ProgramTable& program, int argc, const char*
 #ifdef __clang__
 #define FABRIC_NOTE_COMPILER_ "clang++ " FABRIC_TEXT(__clang_major__) "." FABRIC_TEXT(__clang_minor__)
 #else
-#define FABRIC_NOTE_COMPILER_ "g++ " FABRIC_TEXT(__GNUC__) "." FABRIC_TEXT(__GNUC_MINOR__) "." FABRIC_TEXT(__GNUC_PATCHLEVEL__)
+#define FABRIC_NOTE_COMPILER_ \
+  "g++ " FABRIC_TEXT(__GNUC__) "." FABRIC_TEXT(__GNUC_MINOR__) "." FABRIC_TEXT(__GNUC_PATCHLEVEL__)
 #endif
 /// What a program's note says if it is compiled as this file is: "abi=1;torch=2.11.0;cxx11abi=1;ndebug=1;compiler=g++ 12.2.0".
-#define FABRIC_PROGRAM_NOTE                                                                                        \
-  "abi=" FABRIC_TEXT(FABRIC_PROGRAM_ABI) ";torch=" TORCH_VERSION ";cxx11abi=" FABRIC_TEXT(_GLIBCXX_USE_CXX11_ABI)   \
-  ";ndebug=" FABRIC_NOTE_NDEBUG_ ";compiler=" FABRIC_NOTE_COMPILER_
+#define FABRIC_PROGRAM_NOTE                                                                \
+  "abi=" FABRIC_TEXT(FABRIC_PROGRAM_ABI) ";torch=" TORCH_VERSION ";cxx11abi=" FABRIC_TEXT( \
+      _GLIBCXX_USE_CXX11_ABI) ";ndebug=" FABRIC_NOTE_NDEBUG_ ";compiler=" FABRIC_NOTE_COMPILER_
 
 namespace fabric::detail {
 
@@ -78,10 +79,10 @@ constexpr ProgramNoteSection<kSize> make_program_note(const char (&text)[kSize])
 #define FABRIC_PROGRAM(...) FABRIC_PROGRAM_SELECT_(__VA_ARGS__, FABRIC_PROGRAM_2_, FABRIC_PROGRAM_1_, )(__VA_ARGS__)
 #define FABRIC_PROGRAM_SELECT_(first, second, chosen, ...) chosen
 #define FABRIC_PROGRAM_1_(train_function) FABRIC_PROGRAM_2_(train_function, nullptr)
-#define FABRIC_PROGRAM_2_(train_function, configure_function)                                                      \
-  __attribute__((section(".note.fabric"), used)) static constinit const auto fabric_program_note =                 \
-      ::fabric::detail::make_program_note(FABRIC_PROGRAM_NOTE);                                                    \
-  extern "C" __attribute__((visibility("default"))) const ::fabric::ProgramTable* fabric_program_table() {         \
-    static constexpr ::fabric::ProgramTable table{FABRIC_PROGRAM_ABI, train_function, configure_function};         \
-    return &table;                                                                                                 \
+#define FABRIC_PROGRAM_2_(train_function, configure_function)                                              \
+  __attribute__((section(".note.fabric"), used)) static constinit const auto fabric_program_note =         \
+      ::fabric::detail::make_program_note(FABRIC_PROGRAM_NOTE);                                            \
+  extern "C" __attribute__((visibility("default"))) const ::fabric::ProgramTable* fabric_program_table() { \
+    static constexpr ::fabric::ProgramTable table{FABRIC_PROGRAM_ABI, train_function, configure_function}; \
+    return &table;                                                                                         \
   }

@@ -42,12 +42,12 @@ struct StateTraits<T> {
 };
 
 template <std::integral T>
-  requires(!std::same_as<T, bool>)
-struct StateTraits<T> {
+requires(!std::same_as<T, bool>) struct StateTraits<T> {
   static Value save(T object) { return static_cast<int64_t>(object); }
   static void load(T& object, const Value& value) {
     if (!std::in_range<T>(value.to_int())) {
-      throw UsageError("the checkpoint's number must fit the object of the state, but is " + std::to_string(value.to_int()));
+      throw UsageError("the checkpoint's number must fit the object of the state, but is " +
+                       std::to_string(value.to_int()));
     }
     object = static_cast<T>(value.to_int());
   }
@@ -97,14 +97,13 @@ class FABRIC_API State {
  public:
   struct Entry {
     template <class T>
-      requires(!std::is_const_v<T> && Saveable<T>)
-    Entry(std::string name, T& object)
+    requires(!std::is_const_v<T> && Saveable<T>) Entry(std::string name, T& object)
         : key(std::move(name)),
           save([&object] { return StateTraits<T>::save(object); }),
           load([&object](const Value& value) { StateTraits<T>::load(object, value); }) {}
     template <class T>
-      requires(!std::is_lvalue_reference_v<T>)
-    Entry(std::string name, T&& object) = delete;
+    requires(!std::is_lvalue_reference_v<T>) Entry(std::string name, T&& object)
+    = delete;
 
     std::string key;
     std::function<Value()> save;
@@ -117,8 +116,7 @@ class FABRIC_API State {
 
   /// Throws UsageError if the name is there already.
   template <class T>
-    requires(!std::is_const_v<T> && Saveable<T>)
-  void add(std::string key, T& object) {
+  requires(!std::is_const_v<T> && Saveable<T>) void add(std::string key, T& object) {
     add(Entry(std::move(key), object));
   }
 

@@ -19,8 +19,8 @@ namespace fabric {
 class TensorVisitor {
  public:
   template <class F>
-    requires(!std::same_as<std::remove_cv_t<F>, TensorVisitor> && std::invocable<F&, at::Tensor&>)
-  explicit TensorVisitor(F& function)
+  requires(!std::same_as<std::remove_cv_t<F>, TensorVisitor> &&
+           std::invocable<F&, at::Tensor&>) explicit TensorVisitor(F& function)
       : function_(const_cast<void*>(static_cast<const void*>(std::addressof(function)))),
         call_([](void* borrowed, at::Tensor& tensor) { (*static_cast<F*>(borrowed))(tensor); }) {}
 
@@ -35,7 +35,9 @@ class TensorVisitor {
 /// of trees (members of pairs and tuples that are no trees are left alone); anything with `data` and `target`, as
 /// torch::data::Example; and types that FABRIC_TENSORS names.
 template <class T>
-concept TensorTree = requires(T& tree, const TensorVisitor& visit) { visit_tensors(tree, visit); };
+concept TensorTree = requires(T& tree, const TensorVisitor& visit) {
+  visit_tensors(tree, visit);
+};
 
 /// A type with the two members of torch::data::Example, both trees.
 template <class T>
@@ -80,15 +82,13 @@ void visit_members(T& tree, const TensorVisitor& visit, Member T::*... members) 
 }  // namespace detail
 
 template <class A, class B>
-  requires(TensorTree<A> || TensorTree<B>)
-void visit_tensors(std::pair<A, B>& tree, const TensorVisitor& visit) {
+requires(TensorTree<A> || TensorTree<B>) void visit_tensors(std::pair<A, B>& tree, const TensorVisitor& visit) {
   detail::visit_if_tree(tree.first, visit);
   detail::visit_if_tree(tree.second, visit);
 }
 
 template <class... T>
-  requires(TensorTree<T> || ...)
-void visit_tensors(std::tuple<T...>& tree, const TensorVisitor& visit) {
+requires(TensorTree<T> || ...) void visit_tensors(std::tuple<T...>& tree, const TensorVisitor& visit) {
   std::apply([&visit](auto&... items) { (detail::visit_if_tree(items, visit), ...); }, tree);
 }
 
@@ -102,7 +102,7 @@ void visit_tensors(T& tree, const TensorVisitor& visit) {
 
 /// Makes `Type` a tensor tree: FABRIC_TENSORS(Batch, &Batch::x, &Batch::y). Stands in the namespace of `Type`, after it; the
 /// members are trees themselves.
-#define FABRIC_TENSORS(Type, ...)                                                                                  \
-  [[maybe_unused]] inline void visit_tensors(Type& fabric_tree, const ::fabric::TensorVisitor& fabric_visit) {     \
-    ::fabric::detail::visit_members(fabric_tree, fabric_visit, __VA_ARGS__);                                       \
+#define FABRIC_TENSORS(Type, ...)                                                                              \
+  [[maybe_unused]] inline void visit_tensors(Type& fabric_tree, const ::fabric::TensorVisitor& fabric_visit) { \
+    ::fabric::detail::visit_members(fabric_tree, fabric_visit, __VA_ARGS__);                                   \
   }

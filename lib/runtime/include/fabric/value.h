@@ -25,10 +25,10 @@ using List = std::vector<Value>;
 class FABRIC_API Value {
  public:
   Value() = default;
-  Value(bool v) : data_(v) {}                // NOLINT: implicit, so that trees can be written as literals
-  Value(int v) : data_(int64_t{v}) {}        // NOLINT
-  Value(int64_t v) : data_(v) {}             // NOLINT
-  Value(double v) : data_(v) {}              // NOLINT
+  Value(bool v) : data_(v) {}                      // NOLINT: implicit, so that trees can be written as literals
+  Value(int v) : data_(int64_t{v}) {}              // NOLINT
+  Value(int64_t v) : data_(v) {}                   // NOLINT
+  Value(double v) : data_(v) {}                    // NOLINT
   Value(const char* v) : data_(std::string(v)) {}  // NOLINT
   Value(std::string v) : data_(std::move(v)) {}    // NOLINT
   Value(at::Tensor v) : data_(std::move(v)) {}     // NOLINT
