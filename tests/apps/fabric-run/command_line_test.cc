@@ -1,0 +1,64 @@
+#include "command_line.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/version.h"
+
+namespace fabric::launcher {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+template <class T>
+T parsed(std::vector<std::string> arguments) {
+  Command command = parse_command_line(std::move(arguments));
+  T* const wanted = std::get_if<T>(&command);
+  EXPECT_NE(wanted, nullptr) << "alternative " << command.index();
+  return wanted == nullptr ? T() : *wanted;
+}
+
+TEST(CommandLineTest, TakesAJobAndItsOptionsInAnyOrder) {
+  const auto run = parsed<RunCommand>(
+      {"--set", "args.a=1", "--json", "job.yaml", "--run-id", "mine", "--set", "args.b=2", "--run-dir", "/runs"});
+
+  EXPECT_EQ(run.job, "job.yaml");
+  EXPECT_THAT(run.overrides, ElementsAre("args.a=1", "args.b=2"));
+  EXPECT_EQ(run.run_id, "mine");
+  EXPECT_EQ(run.runs_directory, "/runs");
+  EXPECT_TRUE(run.json);
+  EXPECT_TRUE(run.color);
+  EXPECT_FALSE(run.verbose);
+}
+
+TEST(CommandLineTest, ValidatesAJobThatMayHaveAnyName) {
+  EXPECT_EQ(parsed<ValidateCommand>({"validate", "validate"}).job, "validate");
+  EXPECT_EQ(parsed<RunCommand>({"./validate"}).job, "./validate");
+}
+
+TEST(CommandLineTest, TellsVersionAndHelpOnStdout) {
+  EXPECT_EQ(parsed<EndCommand>({"--version"}).out, std::string("fabric-run ") + kVersion + "\n");
+  EXPECT_EQ(parsed<EndCommand>({"--version"}).exit_code, 0);
+  EXPECT_THAT(parsed<EndCommand>({"--help"}).out, HasSubstr("128 + N"));
+  EXPECT_THAT(parsed<EndCommand>({"validate", "--help"}).out, HasSubstr("fabric-run validate"));
+}
+
+TEST(CommandLineTest, RefusesWhatIsWrongOnStderr) {
+  const std::vector<std::vector<std::string>> wrong = {{},
+                                                       {"a.yaml", "b.yaml"},
+                                                       {"a.yaml", "--unknown"},
+                                                       {"a.yaml", "--set"},
+                                                       {"a.yaml", "--run-id", "a/b"},
+                                                       {"a.yaml", "--run-id", "latest"},
+                                                       {"validate"}};
+  for (const auto& arguments : wrong) {
+    const auto end = parsed<EndCommand>(arguments);
+    EXPECT_EQ(end.exit_code, 2);
+    EXPECT_FALSE(end.err.empty());
+    EXPECT_TRUE(end.out.empty());
+  }
+}
+
+}  // namespace
+}  // namespace fabric::launcher
