@@ -4,6 +4,8 @@
 
 #include <fstream>
 #include <sstream>
+#include <string>
+#include <vector>
 
 #include "support/fabric_run.h"
 
@@ -25,16 +27,17 @@ TEST(ChargptTest, LearnsToForetellLettersOnTwoRanks) {
 
   ASSERT_EQ(result.exit_code, 0) << result.describe();
   std::ifstream metrics(result.run_directory / "metrics.csv");
-  std::string header, first, line, last;
-  std::getline(metrics, header);
-  ASSERT_EQ(header, "step,loss,validation_loss");
-  std::getline(metrics, first);
-  while (std::getline(metrics, line)) last = line;
-  const double before = std::stod(first.substr(first.find(',') + 1));
-  const double after = std::stod(last.substr(last.find(',') + 1));
-  EXPECT_GT(before, 3.8) << "no better than chance";
-  EXPECT_LT(after, before - 0.5) << "learned something";
-  EXPECT_EQ(last.substr(0, last.find(',')), "39");
+  std::string line;
+  std::getline(metrics, line);
+  ASSERT_EQ(line, "step,loss,validation_loss");
+  std::vector<double> losses;
+  while (std::getline(metrics, line)) {
+    const std::string loss = line.substr(line.find(',') + 1);
+    if (!loss.starts_with(',')) losses.push_back(std::stod(loss));
+  }
+  ASSERT_EQ(losses.size(), 40u);
+  EXPECT_GT(losses.front(), 3.8) << "no better than chance";
+  EXPECT_LT(losses.back(), losses.front() - 0.5) << "learned something";
 }
 
 }  // namespace

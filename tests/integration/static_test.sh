@@ -19,11 +19,12 @@ if [ "$(id -u)" != 0 ]; then
   echo "static_test: SKIPPED the chroot part: it needs root, and this is uid $(id -u)"
   exit 77
 fi
+chroot=$(command -v chroot || echo /usr/sbin/chroot)
 jail=$(mktemp -d)
 trap 'rm -rf "$jail"' EXIT
 for program in fabric-run fabric-agent; do
   cp "$bin_dir/$program" "$jail/$program"
-  version=$(env -i chroot "$jail" "/$program" --version) || fail "$program --version failed in an empty chroot"
+  version=$(env -i "$chroot" "$jail" "/$program" --version) || fail "$program --version failed in an empty chroot"
   case $version in
     "$program "[0-9]*.[0-9]*.[0-9]*) echo "static_test: in a chroot: $version" ;;
     *) fail "$program --version must print '$program X.Y.Z', but printed '$version'" ;;
@@ -32,10 +33,10 @@ for program in fabric-run fabric-agent; do
 done
 cp "$bin_dir/fabric-run" "$jail/"
 cp "$job" "$jail/job.yaml"
-env -i chroot "$jail" /fabric-run validate /job.yaml || fail "fabric-run validate failed in a chroot that holds the job alone"
+env -i "$chroot" "$jail" /fabric-run validate /job.yaml || fail "fabric-run validate failed in a chroot that holds the job alone"
 printf 'name: x\nprogramme: y.so\n' >"$jail/bad.yaml"
 status=0
-said=$(env -i chroot "$jail" /fabric-run validate /bad.yaml 2>&1) || status=$?
+said=$(env -i "$chroot" "$jail" /fabric-run validate /bad.yaml 2>&1) || status=$?
 [ "$status" = 78 ] || fail "a bad job must end with 78, but ended with $status: $said"
 case $said in
   *bad.yaml:2:1:*programme*) ;;

@@ -54,10 +54,11 @@ std::optional<int64_t> elements_needed(int64_t offset, const std::vector<int64_t
   return __builtin_add_overflow(last, 1, &last) ? std::nullopt : std::optional<int64_t>(last);
 }
 
-bool fits_int64(const std::vector<int64_t>& sizes) {
-  int64_t count = 1;
+/// Whether the tensor's bytes can be counted, also where it repeats elements by strides of 0.
+bool can_be_counted(const std::vector<int64_t>& sizes, size_t element_bytes) {
+  auto bytes = static_cast<int64_t>(element_bytes);
   for (const int64_t size : sizes) {
-    if (__builtin_mul_overflow(count, size, &count)) return false;
+    if (__builtin_mul_overflow(bytes, size, &bytes)) return false;
   }
   return true;
 }
@@ -83,10 +84,12 @@ Problem rebuild_tensor(const PickleNode& arguments, const LoadStorage& load_stor
   if (Problem problem = to_extents(*arguments.items[2], "size", sizes)) return problem;
   if (Problem problem = to_extents(*arguments.items[3], "stride", strides)) return problem;
   const std::optional<int64_t> needed = elements_needed(offset, sizes, strides);
-  if (sizes.size() != strides.size() || !fits_int64(sizes) || !needed || *needed > storage.integer) {
+  const size_t element_bytes = c10::elementSize(storage.dtype);
+  const bool is_possible = sizes.size() == strides.size() && can_be_counted(sizes, element_bytes) && needed;
+  if (!is_possible || *needed > storage.integer) {
     return concat("a tensor reaches beyond its storage '", storage.text, "' of ", storage.integer, " elements");
   }
-  const auto bytes = static_cast<uint64_t>(storage.integer) * c10::elementSize(storage.dtype);
+  const auto bytes = static_cast<uint64_t>(storage.integer) * element_bytes;
   const c10::Storage data = load_storage(storage.text, bytes);
   node.kind = Kind::kTensor;
   node.tensor = at::empty({0}, at::TensorOptions(storage.dtype)).set_(data, offset, sizes, strides);

@@ -61,12 +61,18 @@ class Line {
 
 const char* describe_signal(int number) {
   switch (number) {
-    case SIGSEGV: return "segmentation fault";
-    case SIGBUS: return "bus error";
-    case SIGFPE: return "arithmetic fault";
-    case SIGILL: return "illegal instruction";
-    case SIGABRT: return "aborted";
-    default: return "signal";
+    case SIGSEGV:
+      return "segmentation fault";
+    case SIGBUS:
+      return "bus error";
+    case SIGFPE:
+      return "arithmetic fault";
+    case SIGILL:
+      return "illegal instruction";
+    case SIGABRT:
+      return "aborted";
+    default:
+      return "signal";
   }
 }
 
@@ -109,6 +115,12 @@ void write_frame(const void* frame, bool is_return_address) {
   context.line.write_to(g_crash_fd);
 }
 
+void write_repeats(int count) {
+  Line line;
+  (line << "... ").decimal(static_cast<uint64_t>(count)) << " more of the same";
+  line.write_to(g_crash_fd);
+}
+
 void write_frames(const void* pc) {
   std::array<void*, kMaxFrames> frames{};
   const int count = ::backtrace(frames.data(), kMaxFrames);
@@ -116,7 +128,14 @@ void write_frames(const void* pc) {
   for (int i = 0; i < count; ++i) {
     if (frames[static_cast<size_t>(i)] == pc) first = i;
   }
-  for (int i = first; i < count; ++i) write_frame(frames[static_cast<size_t>(i)], i != first);
+  for (int i = first; i < count;) {
+    const void* const frame = frames[static_cast<size_t>(i)];
+    write_frame(frame, i != first);
+    int next = i + 1;  // a stack overflow repeats itself
+    while (next < count && frames[static_cast<size_t>(next)] == frame) ++next;
+    if (next - i > 1) write_repeats(next - i - 1);
+    i = next;
+  }
 }
 
 extern "C" void on_crash(int number, siginfo_t* info, void* context) {

@@ -99,7 +99,7 @@ TEST(UnpicklerTest, ChecksATensorAgainstItsStorage) {
   EXPECT_THAT(error_of(tensor_pickle("K\0"s, "J\xff\xff\xff\xff", "K\1")), HasSubstr("at least 0"));
   const std::string huge = "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f";
   EXPECT_THAT(error_of(tensor_pickle("K\0"s, huge, huge)), HasSubstr("reaches beyond"));
-  EXPECT_THAT(error_of(tensor_pickle("K\0"s, huge, "K\0"s)), ::testing::Not(HasSubstr("nothing")));
+  EXPECT_THAT(error_of(tensor_pickle("K\0"s, huge, "K\0"s)), HasSubstr("reaches beyond"));
 }
 
 TEST(UnpicklerTest, SurvivesEveryPrefixAndEveryChangedByte) {

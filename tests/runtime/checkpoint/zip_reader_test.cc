@@ -90,7 +90,9 @@ TEST_F(ZipReaderTest, NeverReadsOutsideTheFileWhateverByteIsChanged) {
 
     // Some bytes mean nothing (padding, times); the others must give an error, and all of them no crash.
     const auto error = error_of(copy);
-    if (error) EXPECT_THAT(*error, HasSubstr(path_)) << i;
+    if (error) {
+      EXPECT_THAT(*error, HasSubstr(path_)) << i;
+    }
   }
 }
 

@@ -38,7 +38,7 @@ int train_the_model(int epochs);
 }
 
 #ifdef LOADABLE_LACKS_A_FUNCTION
-int (*const wanted)(int) = forgotten::train_the_model;
+extern "C" __attribute__((visibility("default"))) int (*wanted)(int) = forgotten::train_the_model;
 #endif
 
 #ifndef LOADABLE_HAS_NO_TABLE

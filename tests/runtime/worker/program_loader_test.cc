@@ -6,6 +6,7 @@
 #include <fstream>
 #include <string>
 
+#include "core/concat.h"
 #include "support/temporary_directory.h"
 
 namespace fabric {
@@ -15,7 +16,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 /// One of the shared objects that CMakeLists.txt makes from loadable.cc.
-std::string loadable(const std::string& name) { return std::string(FABRIC_LOADABLES_DIR) + "/" + name + ".so"; }
+std::string loadable(const std::string& name) { return concat(FABRIC_LOADABLES_DIR, "/", name, ".so"); }
 
 std::string message_of(const std::string& path, StatusCode code) {
   const Result<const ProgramTable*> program = load_program(path);
