@@ -8,26 +8,18 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <fstream>
 #include <optional>
 
 #include "process/event_loop.h"
 #include "process/output_pump.h"
 #include "process/signals.h"
 #include "support/eventually.h"
+#include "support/processes.h"
 
 namespace fabric::process {
 namespace {
 
 using namespace std::chrono_literals;
-
-bool is_alive(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string stat;
-  std::getline(file, stat);
-  const size_t name_end = stat.rfind(')');
-  return name_end != std::string::npos && stat[name_end + 2] != 'Z';
-}
 
 class ChildTest : public ::testing::Test {
  protected:
@@ -149,7 +141,7 @@ TEST_F(ChildTest, LeadsItsOwnGroupWhichDiesWithIt) {
 
   EXPECT_EQ(exit.signal, SIGKILL);
   const pid_t sleeper = std::stoi(output_);
-  EXPECT_TRUE(testing::eventually(5s, [&] { return !is_alive(sleeper); }));
+  EXPECT_TRUE(testing::eventually(5s, [&] { return !testing::is_alive(sleeper); }));
 }
 
 TEST_F(ChildTest, SignalsTheWholeGroup) {
@@ -190,7 +182,7 @@ TEST_F(ChildTest, DiesWithItsParent) {
   ASSERT_EQ(::read(ends[0], &pid, sizeof pid), static_cast<ssize_t>(sizeof pid));
   ASSERT_EQ(::waitpid(parent, nullptr, 0), parent);
 
-  EXPECT_TRUE(testing::eventually(5s, [&] { return !is_alive(pid); }));
+  EXPECT_TRUE(testing::eventually(5s, [&] { return !testing::is_alive(pid); }));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "runtime/loggers/csv_logger.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,8 +12,8 @@
 
 #include "core/concat.h"
 #include "fabric/error.h"
+#include "runtime/checkpoint/atomic_file.h"
 #include "runtime/loggers/flat_parameters.h"
-#include "runtime/loggers/replace_file.h"
 
 namespace fabric {
 namespace {
@@ -37,6 +38,12 @@ nlohmann::ordered_json json_of(const Value& value) {
 
 [[noreturn]] void fail(const std::string& path, int error) {
   throw SystemError(concat("cannot write '", path, "': ", std::strerror(error)));
+}
+
+void write_whole_file(const std::string& path, const std::string& text) {
+  AtomicFile file(path);
+  file.write(text.data(), text.size());
+  file.commit();
 }
 
 void write_at(int fd, std::string_view text, int64_t offset, const std::string& path) {
@@ -86,9 +93,8 @@ void CsvLogger::log_hyperparameters(const Value& parameters) {
   }
   nlohmann::ordered_json json = nlohmann::ordered_json::object();
   for (const auto& [name, value] : parameters_) json[name] = json_of(value);
-  make_directory(directory_);
-  replace_file_with(directory_ + "/hparams.json",
-                    json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  write_whole_file(directory_ + "/hparams.json",
+                   json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 void CsvLogger::save() {
@@ -138,8 +144,9 @@ void CsvLogger::replace_file() {
     if (i + 1 == all.size()) settled_bytes_ = static_cast<int64_t>(text.size());
     text += csv_line(all[i], columns_);
   }
-  make_directory(directory_);
-  file_ = replace_file_with(path(), text);
+  write_whole_file(path(), text);
+  file_.reset(::open(path().c_str(), O_RDWR | O_CLOEXEC));
+  if (!file_) fail(path(), errno);
   written_columns_ = columns_;
 }
 

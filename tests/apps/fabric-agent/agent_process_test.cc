@@ -19,28 +19,16 @@
 #include "process/output_pump.h"
 #include "process/reaper.h"
 #include "support/eventually.h"
+#include "support/processes.h"
 
 namespace fabric::agent {
 namespace {
 
 using namespace std::chrono_literals;
+using fabric::testing::children_of;
 using fabric::testing::eventually;
+using fabric::testing::is_alive;
 using ::testing::HasSubstr;
-
-bool is_alive(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string stat;
-  std::getline(file, stat);
-  const size_t name_end = stat.rfind(')');
-  return name_end != std::string::npos && stat[name_end + 2] != 'Z';
-}
-
-std::vector<pid_t> children_of(pid_t pid) {
-  std::ifstream list("/proc/" + std::to_string(pid) + "/task/" + std::to_string(pid) + "/children");
-  std::vector<pid_t> children;
-  for (pid_t child = 0; list >> child;) children.push_back(child);
-  return children;
-}
 
 class AgentProcessTest : public ::testing::Test {
  protected:

@@ -9,12 +9,16 @@
 
 #include "support/eventually.h"
 #include "support/fabric_run.h"
+#include "support/processes.h"
 
 namespace fabric::launcher {
 namespace {
 
 using namespace std::chrono_literals;
+using fabric::testing::children_of;
+using fabric::testing::descendants_of;
 using fabric::testing::eventually;
+using fabric::testing::is_alive;
 using fabric::testing::job_arguments;
 using fabric::testing::JobResult;
 using fabric::testing::run_job;
@@ -41,30 +45,6 @@ std::vector<std::string> lines_of(const std::string& text) {
   std::istringstream in(text);
   for (std::string line; std::getline(in, line);) lines.push_back(line);
   return lines;
-}
-
-bool is_alive(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string stat;
-  std::getline(file, stat);
-  const size_t name_end = stat.rfind(')');
-  return name_end != std::string::npos && stat[name_end + 2] != 'Z';
-}
-
-std::vector<pid_t> children_of(pid_t pid) {
-  std::ifstream list("/proc/" + std::to_string(pid) + "/task/" + std::to_string(pid) + "/children");
-  std::vector<pid_t> children;
-  for (pid_t child = 0; list >> child;) children.push_back(child);
-  return children;
-}
-
-/// All processes below `pid`.
-std::vector<pid_t> descendants_of(pid_t pid) {
-  std::vector<pid_t> all = children_of(pid);
-  for (size_t i = 0; i < all.size(); ++i) {
-    for (const pid_t child : children_of(all[i])) all.push_back(child);
-  }
-  return all;
 }
 
 bool all_end(const std::vector<pid_t>& pids) {
