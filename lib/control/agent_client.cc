@@ -264,8 +264,9 @@ void AgentClient::Impl::call_store(const GenerationId& generation, StoreRequest 
 }
 
 void AgentClient::Impl::finish_call(OpenStoreCall* open, const grpc::Status& status) {
-  const std::unique_ptr<OpenStoreCall> owned(open);
-  owned->done(response_of(status, std::move(owned->reply)));
+  open->done(response_of(status, std::move(open->reply)));
+  // Its context holds the channel, which must not be destroyed last and here: gRPC would wait for this thread in itself.
+  delete open;
   const std::lock_guard lock(mutex_);
   open_calls_.erase(open);
   changed_.notify_all();

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <functional>
@@ -11,6 +10,7 @@
 
 #include "fabric/error.h"
 #include "fabric/logger.h"
+#include "support/temporary_directory.h"
 
 namespace fabric::testing {
 
@@ -24,17 +24,8 @@ inline std::string case_name(const ::testing::TestParamInfo<LoggerCase>& info) {
 /// What every logger must do.
 class LoggerConformanceTest : public ::testing::TestWithParam<LoggerCase> {
  protected:
-  LoggerConformanceTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "fabric-logger-XXXXXX").string();
-    root_ = ::mkdtemp(pattern.data());
-  }
-  ~LoggerConformanceTest() override {
-    logger_.reset();  // may write
-    std::filesystem::remove_all(root_);
-  }
-
-  std::filesystem::path root_;
-  std::filesystem::path directory_ = root_ / "not" / "there" / "yet";
+  TemporaryDirectory root_;  // first, so that it goes last: a logger may write when it goes
+  std::filesystem::path directory_ = root_.path() / "not" / "there" / "yet";
   std::unique_ptr<Logger> logger_ = GetParam().create(directory_.string());
 };
 
