@@ -54,7 +54,7 @@ class RandomJob {
       case 1:
         return pick(2) == 0;
       case 2:
-        return static_cast<int64_t>(random_()) * (pick(2) == 0 ? -1 : 4'294'967'296);
+        return static_cast<int64_t>(random_()) * (pick(2) == 0 ? -1 : 2'147'483'647);
       case 3:
         return std::ldexp(static_cast<double>(random_()), pick(200) - 100);
       default:
