@@ -59,7 +59,7 @@ class AgentClient::Impl final : public grpc::ClientBidiReactor<v1::AgentMessage,
     StartRead(&incoming_);
     StartCall();
   }
-  ~Impl();
+  ~Impl() override;
 
   void send(AgentMessage message);
   void close();
@@ -107,6 +107,7 @@ class AgentClient::Impl final : public grpc::ClientBidiReactor<v1::AgentMessage,
   bool destroying_ = false;
   Status failure_;  // what we found wrong ourselves
   std::set<OpenStoreCall*> open_calls_;
+  size_t unfinished_calls_ = 0;  // the open ones, and those about to be destroyed
 };
 
 AgentClient::Impl::~Impl() {
@@ -115,7 +116,7 @@ AgentClient::Impl::~Impl() {
   context_.TryCancel();
   for (OpenStoreCall* const open : open_calls_) open->context.TryCancel();
   // A cancelled call always ends; nothing here waits for the peer.
-  changed_.wait(lock, [this] { return done_ && open_calls_.empty(); });
+  changed_.wait(lock, [this] { return done_ && unfinished_calls_ == 0; });
 }
 
 void AgentClient::Impl::send(AgentMessage message) {
@@ -258,6 +259,7 @@ void AgentClient::Impl::call_store(const GenerationId& generation, StoreRequest 
   {
     const std::lock_guard lock(mutex_);
     open_calls_.insert(call);
+    ++unfinished_calls_;
   }
   store_->async()->Call(&call->context, &call->call, &call->reply,
                         [this, call](const grpc::Status& status) { finish_call(call, status); });
@@ -265,10 +267,14 @@ void AgentClient::Impl::call_store(const GenerationId& generation, StoreRequest 
 
 void AgentClient::Impl::finish_call(OpenStoreCall* open, const grpc::Status& status) {
   open->done(response_of(status, std::move(open->reply)));
+  {
+    const std::lock_guard lock(mutex_);
+    open_calls_.erase(open);  // nobody cancels it from now on
+  }
   // Its context holds the channel, which must not be destroyed last and here: gRPC would wait for this thread in itself.
   delete open;
   const std::lock_guard lock(mutex_);
-  open_calls_.erase(open);
+  --unfinished_calls_;
   changed_.notify_all();
 }
 

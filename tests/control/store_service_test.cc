@@ -9,8 +9,8 @@ namespace fabric::control {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::AnyOf;
 using testing::ElementsAre;
-using testing::HasSubstr;
 
 constexpr GenerationId kGeneration{1, 1};
 
@@ -101,6 +101,19 @@ TEST_F(StoreServiceTest, AWaiterWhoseClientVanishesIsForgotten) {
   }
 
   EXPECT_GT(length, 0);
+}
+
+TEST_F(StoreServiceTest, AClientMayBeDestroyedWhileItsCallsEnd) {
+  for (int round = 0; round < 10; ++round) {
+    const std::unique_ptr<TestAgent> agent = server_.join("c" + std::to_string(round));
+    std::vector<std::future<StoreResponse>> calls;
+    for (int i = 0; i < 200; ++i) calls.push_back(agent->start_call(kGeneration, set("k", "v")));
+    calls[static_cast<size_t>(round) * 10].wait();
+
+    agent->destroy();
+
+    for (auto& call : calls) EXPECT_THAT(call.get().code, AnyOf(StatusCode::kOk, StatusCode::kCancelled));
+  }
 }
 
 TEST_F(StoreServiceTest, ValuesOfTheLargestSizeGoThroughAndLargerOnesAreRefused) {

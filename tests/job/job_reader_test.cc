@@ -151,7 +151,7 @@ TEST(JobReaderTest, RefusesWhatIsNoTextFile) {
   std::ofstream(directory.file("zeros")) << std::string("name: x\nprogram: y\0.so\n", 23);
   std::ofstream(directory.file("latin1")) << "name: x\nprogram: caf\xe9.so\n";
   std::ofstream(directory.file("long")) << std::string(kMaxJobBytes + 1, '#');
-  std::ofstream(directory.file("empty"));
+  std::ofstream(directory.file("empty")) << "";
   ASSERT_EQ(::mkfifo(directory.file("pipe").c_str(), 0600), 0);
   const auto said = [&](const std::string& name) { return read_job(directory.file(name)).status().message(); };
 

@@ -111,7 +111,7 @@ void Simulation::die(const std::string& name) {
   if (chance(0.5)) after(between(1, 50), [=, this] { handle(AgentLost{{name}, "node died"}); });
 }
 
-void Simulation::to_coordinator(const std::string& name, AgentMessage message) {
+void Simulation::to_coordinator(const std::string& name, const AgentMessage& message) {
   SimAgent& agent = agents_[name];
   agent.up = std::max(agent.up, now_ + between(1, chance(0.02) ? 800 : 30));
   due_.push({agent.up, ++order_, [=, this, connection = agent.connection] {

@@ -67,7 +67,7 @@ class Simulation {
   void beat(const std::string& name, int connection);
   void break_connection(const std::string& name);
   void die(const std::string& name);
-  void to_coordinator(const std::string& name, AgentMessage message);
+  void to_coordinator(const std::string& name, const AgentMessage& message);
   void to_agent(const std::string& name, const CoordinatorMessage& message);
 
   void receive(const std::string&, const Welcome&);
