@@ -48,10 +48,12 @@ void AgentStream::send(const CoordinatorMessage& message) {
 void AgentStream::finish(const Status& status) {
   {
     const std::lock_guard lock(mutex_);
-    if (std::exchange(finishing_, true)) return;
-    status_ = status;
-    queue_.clear();
+    if (!std::exchange(finishing_, true)) {  // the first reason counts
+      status_ = status;
+      queue_.clear();
+    }
   }
+  // Also for a later reason: with it ended what the first had to wait for, as a write that fails after the read.
   proceed();
 }
 

@@ -2,6 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <future>
 
 #include "control/test_agent.h"
 
@@ -75,6 +79,37 @@ TEST(CoordinatorServerTest, NoticesAnAgentThatVanishes) {
   const auto closed = server.closed.next();
   ASSERT_TRUE(closed);
   EXPECT_EQ(closed->second.code(), StatusCode::kUnavailable);
+}
+
+// The read of such a stream fails before its write or after it.
+TEST(CoordinatorServerTest, NoticesAnAgentThatVanishesWhileAMessageToItIsUnderWay) {
+  constexpr int kAgents = 100;
+  TestServer server;
+  for (int i = 0; i < kAgents; ++i) {
+    auto [servers, agents] = socket_pair();
+    const UniqueFd line(::dup(agents.get()));
+    std::promise<void> got_message;
+    std::promise<void> may_read;
+    ASSERT_EQ(server->adopt(std::move(servers)), ok_status());
+    const auto agent = AgentClient::connect(std::move(agents), {[&](const CoordinatorMessage&) {
+                                                                  got_message.set_value();
+                                                                  may_read.get_future().wait();
+                                                                },
+                                                                [](const Status&) {}});
+    ASSERT_EQ(agent.status(), ok_status());
+    (*agent)->send(Join{{concat("agent", i)}, {}});
+    const ConnectionId id = server.joined.next().value().first;
+    server->send(id, HeartbeatAck{1});
+    got_message.get_future().wait();
+    server->send(id, Shutdown{0, std::string(150'000, 'x')});  // more than the window of a stream that nobody reads
+
+    ::shutdown(line.get(), SHUT_RDWR);
+
+    const auto closed = server.closed.next();
+    may_read.set_value();
+    ASSERT_TRUE(closed) << "agent " << i;
+    EXPECT_EQ(closed->second.code(), StatusCode::kUnavailable);
+  }
 }
 
 TEST(CoordinatorServerTest, SendingToAConnectionThatEndedIsHarmless) {
