@@ -280,6 +280,7 @@ void AgentClient::Impl::finish_call(OpenStoreCall* open, const grpc::Status& sta
 
 Result<std::unique_ptr<AgentClient>> AgentClient::connect(UniqueFd socket, Callbacks callbacks) {
   FABRIC_RETURN_IF_ERROR(prepare_socket(socket));
+  start_grpc();
   const auto channel = grpc::CreateCustomInsecureChannelFromFd("fabric", socket.release(), channel_arguments());
   return std::unique_ptr<AgentClient>(new AgentClient(std::make_unique<Impl>(channel, std::move(callbacks))));
 }

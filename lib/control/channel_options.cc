@@ -1,11 +1,19 @@
 #include "control/channel_options.h"
 
 #include <fcntl.h>
+#include <grpc/grpc.h>
 #include <sys/socket.h>
 
 #include <cerrno>
 
 namespace fabric::control {
+
+void start_grpc() {
+  [[maybe_unused]] static const bool started = [] {
+    grpc_init();
+    return true;
+  }();
+}
 
 grpc::ChannelArguments channel_arguments() {
   grpc::ChannelArguments arguments;

@@ -11,6 +11,10 @@ namespace fabric::control {
 /// Largest message in either direction; the store's values are at most a quarter of it.
 inline constexpr int kMaxMessageBytes = 256 << 20;
 
+/// Initialises gRPC for the rest of the process; to be called before a server or a channel is made. Left to itself gRPC ends
+/// with the last of them, and that waits up to 10 s for its poller where a write had found the socket's buffer full (1.51).
+void start_grpc();
+
 /// Returns the arguments of every channel: no HTTP proxy (gRPC obeys http_proxy even for loopback), quick reconnection, no
 /// retries of ours hidden in gRPC, the message limit.
 grpc::ChannelArguments channel_arguments();

@@ -49,6 +49,7 @@ class CoordinatorServer::Impl final : public v1::Coordinator::CallbackService {
 };
 
 Status CoordinatorServer::Impl::start() {
+  start_grpc();
   grpc::ServerBuilder builder;
   configure(builder);
   builder.RegisterService(this);

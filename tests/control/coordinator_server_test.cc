@@ -1,6 +1,7 @@
 #include "control/coordinator_server.h"
 
 #include <gmock/gmock.h>
+#include <grpc/grpc.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -135,6 +136,15 @@ TEST(CoordinatorServerTest, CanBeDestroyedWithAgentsThatTalkAndWait) {
 
   EXPECT_EQ(parked.get().code, StatusCode::kAborted);
   EXPECT_EQ(agent->closed.next()->code(), StatusCode::kUnavailable);
+}
+
+// The last server or client to go would wait up to 10 s for gRPC's poller, if gRPC went with it.
+TEST(CoordinatorServerTest, LeavesGrpcInitialised) {
+  TestServer server;
+
+  server.destroy();
+
+  EXPECT_TRUE(grpc_is_initialized());
 }
 
 TEST(CoordinatorServerTest, RefusesToAdoptWhatIsNoSocket) {
