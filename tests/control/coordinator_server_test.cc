@@ -1,19 +1,17 @@
 #include "control/coordinator_server.h"
 
-#include <gmock/gmock.h>
 #include <grpc/grpc.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <future>
+#include <mutex>
 
 #include "control/test_agent.h"
 
 namespace fabric::control {
 namespace {
-
-using testing::HasSubstr;
 
 TEST(CoordinatorServerTest, KeepsItsAgentsApart) {
   TestServer server;
@@ -92,17 +90,20 @@ TEST(CoordinatorServerTest, NoticesAnAgentThatVanishesWhileAMessageToItIsUnderWa
     std::promise<void> got_message;
     std::promise<void> may_read;
     ASSERT_EQ(server->adopt(std::move(servers)), ok_status());
-    const auto agent = AgentClient::connect(std::move(agents), {[&](const CoordinatorMessage&) {
-                                                                  got_message.set_value();
-                                                                  may_read.get_future().wait();
-                                                                },
-                                                                [](const Status&) {}});
+    std::once_flag first;
+    const auto on_message = [&](const CoordinatorMessage&) {
+      std::call_once(first, [&] {
+        got_message.set_value();
+        may_read.get_future().wait();
+      });
+    };
+    const auto agent = AgentClient::connect(std::move(agents), {on_message, [](const Status&) {}});
     ASSERT_EQ(agent.status(), ok_status());
     (*agent)->send(Join{{concat("agent", i)}, {}});
     const ConnectionId id = server.joined.next().value().first;
     server->send(id, HeartbeatAck{1});
     got_message.get_future().wait();
-    server->send(id, Shutdown{0, std::string(150'000, 'x')});  // more than the window of a stream that nobody reads
+    server->send(id, Shutdown{0, std::string(100'000, 'x')});  // more than the window of a stream that nobody reads
 
     ::shutdown(line.get(), SHUT_RDWR);
 

@@ -2,14 +2,14 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <thread>
+
+#include "support/temporary_directory.h"
 
 namespace fabric::process {
 namespace {
@@ -19,9 +19,7 @@ using namespace std::chrono_literals;
 class OutputPumpTest : public ::testing::Test {
  protected:
   OutputPumpTest() : loop_(std::move(*EventLoop::create(clock_))) {
-    char name[] = "/tmp/output_pump_test.XXXXXX";
-    directory_ = ::mkdtemp(name);
-    log_path_ = directory_ + "/logs/gen-1.1/rank-0.log";
+    log_path_ = directory_.file("logs/gen-1.1/rank-0.log");
     log_ = std::move(*open_log(log_path_));
     int ends[2];
     EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
@@ -40,7 +38,6 @@ class OutputPumpTest : public ::testing::Test {
     sink.log_failed = [this](const Status& status) { log_failure_ = status; };
     pump_ = std::move(*OutputPump::create(*loop_, UniqueFd(ends[0]), std::move(sink)));
   }
-  ~OutputPumpTest() override { std::filesystem::remove_all(directory_); }
 
   void write(std::string_view text) {
     while (!text.empty()) {
@@ -57,7 +54,7 @@ class OutputPumpTest : public ::testing::Test {
 
   SystemClock clock_;
   std::unique_ptr<EventLoop> loop_;
-  std::string directory_;
+  testing::TemporaryDirectory directory_;
   std::string log_path_;
   UniqueFd log_;
   UniqueFd write_end_;

@@ -6,15 +6,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <exception>
-#include <filesystem>
 #include <stdexcept>
 #include <torch/csrc/distributed/c10d/FileStore.hpp>
 
 #include "core/concat.h"
 #include "core/unique_fd.h"
 #include "fabric/error.h"
+#include "support/temporary_directory.h"
 
 namespace fabric::testing {
 namespace {
@@ -111,17 +110,16 @@ c10::intrusive_ptr<c10d::Store> RankEnvironment::store() {
 
 std::vector<RankOutcome> run_ranks(int world_size, const std::function<std::string(RankEnvironment&)>& body,
                                    std::chrono::seconds deadline) {
-  std::string directory = (std::filesystem::temp_directory_path() / "fabric-ranks-XXXXXX").string();
-  if (::mkdtemp(directory.data()) == nullptr) throw std::runtime_error("cannot make a directory for the ranks");
+  const TemporaryDirectory directory;
   std::vector<Child> children;
-  for (int rank = 0; rank < world_size; ++rank) children.push_back(start({rank, world_size, directory}, body));
+  for (int rank = 0; rank < world_size; ++rank)
+    children.push_back(start({rank, world_size, directory.path().string()}, body));
   const auto end = steady_clock::now() + deadline;
   std::vector<RankOutcome> outcomes;
   for (Child& child : children) {
     collect(child, end);
     outcomes.push_back(child.outcome);
   }
-  std::filesystem::remove_all(directory);
   return outcomes;
 }
 

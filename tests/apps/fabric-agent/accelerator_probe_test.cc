@@ -2,11 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
-#include <filesystem>
 #include <fstream>
+
+#include "support/temporary_directory.h"
 
 namespace fabric::agent {
 namespace {
@@ -43,16 +43,12 @@ TEST(AcceleratorsTest, SurviveFieldsOfAnotherType) {
 
 class AcceleratorProbeTest : public ::testing::Test {
  protected:
-  AcceleratorProbeTest() : loop_(std::move(*process::EventLoop::create(clock_))) {
-    char name[] = "/tmp/accelerator_probe_test.XXXXXX";
-    directory_ = ::mkdtemp(name);
-  }
-  ~AcceleratorProbeTest() override { std::filesystem::remove_all(directory_); }
+  AcceleratorProbeTest() : loop_(std::move(*process::EventLoop::create(clock_))) {}
 
   // Probes with a worker that is the shell script `body`.
   Accelerators probe(const std::string& body, Nanoseconds timeout = 10s) {
     AcceleratorProbe::Options options;
-    options.worker = directory_ + "/worker";
+    options.worker = directory_.file("worker");
     options.environment = {"PATH=/usr/bin:/bin"};
     options.nvidia_control = "/dev/null";  // is there
     options.timeout = timeout;
@@ -73,7 +69,7 @@ class AcceleratorProbeTest : public ::testing::Test {
 
   SystemClock clock_;
   std::unique_ptr<process::EventLoop> loop_;
-  std::string directory_;
+  testing::TemporaryDirectory directory_;
 };
 
 TEST_F(AcceleratorProbeTest, TakesWhatTheWorkerPrints) {

@@ -2,11 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 
 #include <csignal>
-#include <filesystem>
 #include <fstream>
 #include <mutex>
 #include <optional>
@@ -20,6 +18,7 @@
 #include "process/reaper.h"
 #include "support/eventually.h"
 #include "support/processes.h"
+#include "support/temporary_directory.h"
 
 namespace fabric::agent {
 namespace {
@@ -34,8 +33,6 @@ class AgentProcessTest : public ::testing::Test {
  protected:
   AgentProcessTest() : loop_(std::move(*process::EventLoop::create(clock_))) {
     EXPECT_TRUE(process::become_subreaper().ok());
-    char name[] = "/tmp/agent_process_test.XXXXXX";
-    directory_ = ::mkdtemp(name);
     control::CoordinatorServer::Callbacks callbacks;
     callbacks.joined = [this](control::ConnectionId connection, Join join) {
       const std::lock_guard lock(mutex_);
@@ -60,7 +57,6 @@ class AgentProcessTest : public ::testing::Test {
     agent_.reset();
     server_.reset();
     process::kill_all_descendants(5s, clock_);
-    std::filesystem::remove_all(directory_);
   }
 
   void acknowledge(uint64_t sequence) { server_->send(connection_, HeartbeatAck{sequence}); }
@@ -81,7 +77,7 @@ class AgentProcessTest : public ::testing::Test {
   void start_generation(const std::string& mode, int ranks) {
     GenerationPlan plan;
     plan.generation = {1, 1};
-    plan.run_directory = directory_;
+    plan.run_directory = directory_.path().string();
     plan.world_size = plan.local_world_size = ranks;
     plan.env = {{"PROGRAM_MODE", mode}};
     server_->open_store(plan.generation);
@@ -91,7 +87,7 @@ class AgentProcessTest : public ::testing::Test {
   std::vector<pid_t> start_everything() {
     GenerationPlan plan;
     plan.generation = {1, 1};
-    plan.run_directory = directory_;
+    plan.run_directory = directory_.path().string();
     plan.world_size = plan.local_world_size = 3;
     plan.env = {{"PROGRAM_MODE", "ignore-sigterm"}, {"PROGRAM_MODE_0", "grandchild"}};
     server_->send(connection_, StartGeneration{plan});
@@ -144,7 +140,7 @@ class AgentProcessTest : public ::testing::Test {
 
   SystemClock clock_;
   std::unique_ptr<process::EventLoop> loop_;
-  std::string directory_;
+  testing::TemporaryDirectory directory_;
   std::mutex mutex_;
   std::vector<AgentMessage> messages_;
   control::ConnectionId connection_;

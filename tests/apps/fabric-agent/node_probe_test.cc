@@ -1,12 +1,13 @@
 #include "node_probe.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <limits>
+
+#include "support/temporary_directory.h"
 
 namespace fabric::agent {
 namespace {
@@ -14,19 +15,17 @@ namespace {
 class NodeProbeTest : public ::testing::Test {
  protected:
   NodeProbeTest() {
-    char name[] = "/tmp/node_probe_test.XXXXXX";
-    root_ = ::mkdtemp(name);
-    files_.proc = root_ + "/proc";
-    files_.sys = root_ + "/sys";
+    files_.proc = root_.file("proc");
+    files_.sys = root_.file("sys");
   }
-  ~NodeProbeTest() override { std::filesystem::remove_all(root_); }
 
   void write(const std::string& path, const std::string& text) {
-    std::filesystem::create_directories(std::filesystem::path(root_ + path).parent_path());
-    std::ofstream(root_ + path) << text;
+    const std::filesystem::path file = root_.path().string() + path;
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file) << text;
   }
 
-  std::string root_;
+  testing::TemporaryDirectory root_;
   NodeFiles files_;
 };
 

@@ -1,10 +1,8 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 
-#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <memory>
@@ -19,6 +17,7 @@
 #include "process/event_loop.h"
 #include "process/reaper.h"
 #include "supervisor.h"
+#include "support/temporary_directory.h"
 
 namespace fabric::agent {
 
@@ -28,8 +27,6 @@ class SupervisorRig {
   explicit SupervisorRig(RankLimits limits = {}, std::string worker = FABRIC_RANK_PROGRAM)
       : loop_(std::move(*process::EventLoop::create(clock_))), starter_(worker) {
     EXPECT_TRUE(process::become_subreaper().ok());
-    char name[] = "/tmp/fabric_agent_test.XXXXXX";
-    directory_ = ::mkdtemp(name);
     int ends[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     link_ = std::move(*FrameChannel::create(
@@ -46,15 +43,14 @@ class SupervisorRig {
   ~SupervisorRig() {
     supervisor_.reset();
     process::kill_all_descendants(std::chrono::seconds(5), clock_);
-    std::filesystem::remove_all(directory_);
   }
 
   GenerationPlan plan(const std::string& mode, int ranks = 1, uint32_t counter = 1) const {
     GenerationPlan plan;
     plan.generation = {1, counter};
-    plan.run_directory = directory_;
+    plan.run_directory = directory();
     plan.world_size = plan.local_world_size = ranks;
-    plan.workdir = directory_;
+    plan.workdir = directory();
     plan.env = {{"PROGRAM_MODE", mode}};
     plan.threads_per_rank = 3;
     return plan;
@@ -125,7 +121,7 @@ class SupervisorRig {
   process::EventLoop& loop() { return *loop_; }
   FrameChannel& link() { return *link_; }
   const Clock& clock() const { return clock_; }
-  const std::string& directory() const { return directory_; }
+  std::string directory() const { return directory_.path().string(); }
   const std::vector<AgentMessage>& messages() const { return messages_; }
   const std::vector<frames::LinkStoreCall>& store_calls() const { return store_calls_; }
 
@@ -143,7 +139,7 @@ class SupervisorRig {
   NullLog log_;
   std::unique_ptr<process::EventLoop> loop_;
   ExecRankStarter starter_;
-  std::string directory_;
+  testing::TemporaryDirectory directory_;
   std::unique_ptr<FrameChannel> link_;
   std::unique_ptr<Supervisor> supervisor_;
   std::vector<AgentMessage> messages_;

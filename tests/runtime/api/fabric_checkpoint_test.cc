@@ -9,9 +9,9 @@
 namespace fabric {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::ThrowsMessage;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
 
 std::vector<std::string> names_of(const Dict& dict) {
   std::vector<std::string> names;
@@ -43,7 +43,7 @@ TEST(FabricCheckpointTest, LoadsIntoAnotherTrainingWhatOneSaved) {
   const std::string path = rank.fabric.save("epoch-3", saved);
   const Dict rest = rank.fabric.load("epoch-3", loaded);
 
-  EXPECT_EQ(path, rank.directory.path() + "/checkpoints/epoch-3");
+  EXPECT_EQ(path, rank.directory.file("checkpoints/epoch-3"));
   EXPECT_TRUE(std::filesystem::exists(path));
   EXPECT_TRUE(rest.empty());
   EXPECT_EQ(second.epoch, 3);

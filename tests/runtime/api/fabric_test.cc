@@ -8,8 +8,8 @@
 namespace fabric {
 namespace {
 
-using testing::HasSubstr;
-using testing::ThrowsMessage;
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
 
 TEST(FabricTest, KnowsItsPlaceInAWorldOfOne) {
   SingleRank rank;
@@ -135,10 +135,10 @@ TEST(FabricTest, WritesMetricsOfAStepWhenTheNextOneEnds) {
 TEST(FabricTest, PrintsOneLineOnTheFirstRankOfTheNode) {
   SingleRank rank;
 
-  testing::internal::CaptureStdout();
+  ::testing::internal::CaptureStdout();
   rank.fabric.print("test accuracy: ", 0.5);
 
-  EXPECT_EQ(testing::internal::GetCapturedStdout(), "test accuracy: 0.5\n");
+  EXPECT_EQ(::testing::internal::GetCapturedStdout(), "test accuracy: 0.5\n");
 }
 
 struct Watcher : Callback {
@@ -161,7 +161,7 @@ TEST(FabricTest, CallsTheHooksOfCallbacksThatHaveThem) {
   optimizer.step();
   rank.fabric.call(&Watcher::on_epoch_end, 3);
 
-  EXPECT_THAT(watcher->log, testing::ElementsAre("setup torch::nn::LinearImpl", "step 0.500000", "epoch 3"));
+  EXPECT_THAT(watcher->log, ::testing::ElementsAre("setup torch::nn::LinearImpl", "step 0.500000", "epoch 3"));
 }
 
 }  // namespace

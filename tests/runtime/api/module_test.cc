@@ -7,9 +7,9 @@
 namespace fabric {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::ThrowsMessage;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
 
 struct TiedNet : torch::nn::Module {
   at::Tensor input = register_parameter("input", torch::ones({5, 3}));

@@ -7,9 +7,9 @@
 namespace fabric {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::ThrowsMessage;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
 
 std::vector<std::string> names_of(const Value& dict) {
   std::vector<std::string> names;
@@ -36,7 +36,7 @@ struct Kind {
   Make make;
 };
 
-class OptimizerStateTest : public testing::TestWithParam<Kind> {};
+class OptimizerStateTest : public ::testing::TestWithParam<Kind> {};
 
 TEST_P(OptimizerStateTest, GoesOnExactlyWhereItWasSaved) {
   SingleRank rank;
@@ -64,12 +64,12 @@ Make maker(const Options& options) {
 
 INSTANTIATE_TEST_SUITE_P(
     AllClasses, OptimizerStateTest,
-    testing::Values(Kind{"Sgd", maker<optim::SGD>(optim::SGDOptions(0.1))},
-                    Kind{"SgdMomentum", maker<optim::SGD>(optim::SGDOptions(0.1).momentum(0.9).nesterov(true))},
-                    Kind{"Adam", maker<optim::Adam>(optim::AdamOptions(0.1).amsgrad(true))},
-                    Kind{"AdamW", maker<optim::AdamW>(optim::AdamWOptions(0.1).betas({0.8, 0.9}))},
-                    Kind{"RMSprop", maker<optim::RMSprop>(optim::RMSpropOptions(0.1).momentum(0.5).centered(true))},
-                    Kind{"Adagrad", maker<optim::Adagrad>(optim::AdagradOptions(0.1).lr_decay(0.01))}),
+    ::testing::Values(Kind{"Sgd", maker<optim::SGD>(optim::SGDOptions(0.1))},
+                      Kind{"SgdMomentum", maker<optim::SGD>(optim::SGDOptions(0.1).momentum(0.9).nesterov(true))},
+                      Kind{"Adam", maker<optim::Adam>(optim::AdamOptions(0.1).amsgrad(true))},
+                      Kind{"AdamW", maker<optim::AdamW>(optim::AdamWOptions(0.1).betas({0.8, 0.9}))},
+                      Kind{"RMSprop", maker<optim::RMSprop>(optim::RMSpropOptions(0.1).momentum(0.5).centered(true))},
+                      Kind{"Adagrad", maker<optim::Adagrad>(optim::AdagradOptions(0.1).lr_decay(0.01))}),
     [](const auto& kind) { return kind.param.name; });
 
 TEST(OptimizerTest, WritesTheLayoutOfPython) {

@@ -8,8 +8,8 @@
 namespace fabric {
 namespace {
 
-using testing::HasSubstr;
-using testing::ThrowsMessage;
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
 
 MemoryLogger& memory() {
   static MemoryLogger logger;
@@ -36,15 +36,15 @@ FABRIC_PROGRAM(fabric::train, fabric::configure);
 namespace fabric {
 namespace {
 
-class ProgramTest : public testing::Test {
+class ProgramTest : public ::testing::Test {
  protected:
   int run(const std::string& args) {
     memory() = {};
-    environment_.emplace(directory_.path(), "{\"args\": " + args + "}");
+    environment_.emplace(directory_.path().string(), "{\"args\": " + args + "}");
     return run_program(*fabric_program_table(), *environment_);
   }
 
-  RunDirectory directory_;
+  testing::TemporaryDirectory directory_;
   std::optional<RecordingEnvironment> environment_;
 };
 

@@ -3,34 +3,13 @@
 #include <fabric/environment.h>
 #include <fabric/fabric.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 #include <torch/csrc/distributed/c10d/HashStore.hpp>
 #include <utility>
 
+#include "support/temporary_directory.h"
+
 namespace fabric {
-
-/// A new directory under the system's temporary one; removed with all that is in it.
-class RunDirectory {
- public:
-  RunDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "fabric-test-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw SystemError("cannot make a temporary directory '" + name + "'");
-    path_ = name;
-  }
-  RunDirectory(const RunDirectory&) = delete;
-  RunDirectory& operator=(const RunDirectory&) = delete;
-  ~RunDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 /// An environment of one rank that remembers what was reported; its job and run directory are given.
 class RecordingEnvironment final : public Environment {
@@ -67,9 +46,9 @@ class RecordingEnvironment final : public Environment {
 /// A Fabric of one rank over a temporary run directory.
 struct SingleRank {
   explicit SingleRank(Options options = {}, std::string job_json = "{}")
-      : environment(directory.path(), std::move(job_json)), fabric(environment, std::move(options)) {}
+      : environment(directory.path().string(), std::move(job_json)), fabric(environment, std::move(options)) {}
 
-  RunDirectory directory;
+  testing::TemporaryDirectory directory;
   RecordingEnvironment environment;
   Fabric fabric;
 };

@@ -1,35 +1,29 @@
 #include "runtime/loggers/csv_logger.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
 #include "fabric/error.h"
+#include "support/temporary_directory.h"
 
 namespace fabric {
 namespace {
 
 class CsvLoggerTest : public ::testing::Test {
  protected:
-  CsvLoggerTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "fabric-csv-XXXXXX").string();
-    directory_ = ::mkdtemp(pattern.data());
-  }
-  ~CsvLoggerTest() override { std::filesystem::remove_all(directory_); }
-
   std::string text(const std::string& name = "metrics.csv") const {
-    std::ifstream in(directory_ + "/" + name, std::ios::binary);
+    std::ifstream in(directory_.file(name), std::ios::binary);
     return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
   }
 
-  std::string directory_;
+  testing::TemporaryDirectory directory_;
 };
 
 TEST_F(CsvLoggerTest, WritesTheStepFirstAndThenTheMetricsByName) {
-  CsvLogger logger(directory_);
+  CsvLogger logger(directory_.path().string());
 
   logger.log_metrics({{"loss", 0.1}, {"accuracy", 0.5}}, 0);
   logger.log_metrics({{"loss", 0.05}}, 1);
@@ -39,7 +33,7 @@ TEST_F(CsvLoggerTest, WritesTheStepFirstAndThenTheMetricsByName) {
 }
 
 TEST_F(CsvLoggerTest, PutsMetricsOfOneStepIntoOneLineEvenAfterASave) {
-  CsvLogger logger(directory_);
+  CsvLogger logger(directory_.path().string());
 
   logger.log_metrics({{"a", 123456}, {"b", 1}}, 7);
   logger.save();
@@ -52,7 +46,7 @@ TEST_F(CsvLoggerTest, PutsMetricsOfOneStepIntoOneLineEvenAfterASave) {
 }
 
 TEST_F(CsvLoggerTest, GivesALaterMetricItsColumnInAllLines) {
-  CsvLogger logger(directory_);
+  CsvLogger logger(directory_.path().string());
 
   logger.log_metrics({{"loss", 1}}, 0);
   logger.log_metrics({{"loss", 2}}, 1);
@@ -61,14 +55,14 @@ TEST_F(CsvLoggerTest, GivesALaterMetricItsColumnInAllLines) {
   logger.save();
 
   EXPECT_EQ(text(), "step,accuracy,loss\n0,,1\n1,,2\n2,0.9,\n");
-  const std::filesystem::directory_iterator files(directory_);
+  const std::filesystem::directory_iterator files(directory_.path());
   EXPECT_EQ(std::distance(begin(files), end(files)), 1) << "nothing but metrics.csv";
 }
 
 TEST_F(CsvLoggerTest, KeepsEveryLineOfALongRun) {
   std::string expected = "step,loss\n";
   {
-    CsvLogger logger(directory_);
+    CsvLogger logger(directory_.path().string());
     for (int step = 0; step < 1'000; ++step) {
       logger.log_metrics({{"loss", step}}, step);
       expected += std::to_string(step) + "," + std::to_string(step) + "\n";
@@ -80,12 +74,12 @@ TEST_F(CsvLoggerTest, KeepsEveryLineOfALongRun) {
 
 TEST_F(CsvLoggerTest, GoesOnWhereAnEarlierRunStoppedAndReplacesTheStepsDoneAgain) {
   {
-    CsvLogger first(directory_);
+    CsvLogger first(directory_.path().string());
     for (int step = 0; step < 4; ++step) first.log_metrics({{"loss", step}}, step);
     first.finalize("failed");
   }
 
-  CsvLogger second(directory_);
+  CsvLogger second(directory_.path().string());
   second.log_metrics({{"loss", 20}, {"rate", 0.5}}, 2);
   second.finalize("success");
 
@@ -93,7 +87,7 @@ TEST_F(CsvLoggerTest, GoesOnWhereAnEarlierRunStoppedAndReplacesTheStepsDoneAgain
 }
 
 TEST_F(CsvLoggerTest, ShowsTheFirstStepsBeforeItIsSaved) {
-  CsvLogger logger(directory_);
+  CsvLogger logger(directory_.path().string());
 
   logger.log_metrics({{"loss", 1}}, 0);
   logger.log_metrics({{"loss", 2}}, 1);
@@ -102,13 +96,13 @@ TEST_F(CsvLoggerTest, ShowsTheFirstStepsBeforeItIsSaved) {
 }
 
 TEST_F(CsvLoggerTest, RefusesAMetricCalledStep) {
-  CsvLogger logger(directory_);
+  CsvLogger logger(directory_.path().string());
 
   EXPECT_THROW(logger.log_metrics({{"step", 1}}, 0), UsageError);
 }
 
 TEST_F(CsvLoggerTest, WritesHyperparametersFlatAndMergesLaterOnes) {
-  CsvLogger logger(directory_);
+  CsvLogger logger(directory_.path().string());
 
   logger.log_hyperparameters(Dict{{"optim", Dict{{"lr", 0.1}, {"betas", List{0.9, 0.99}}}}, {"name", "digits"}});
   logger.log_hyperparameters(Dict{{"name", "chargpt"}});
