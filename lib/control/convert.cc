@@ -2,22 +2,11 @@
 
 #include <utility>
 
+#include "control/wire_enum.h"
+
 namespace fabric::control {
 
 namespace {
-
-// On the wire 0 means "not said", so each enumerator lies one above ours.
-template <class Wire, class Plain>
-Wire enum_to_wire(Plain value) {
-  return static_cast<Wire>(static_cast<int>(value) + 1);
-}
-
-template <class Plain>
-Result<Plain> enum_from_wire(const char* name, int value, Plain last) {
-  if (value >= 1 && value <= static_cast<int>(last) + 1) return static_cast<Plain>(value - 1);
-  return invalid_argument(concat(name, " must be one of 1 to ", static_cast<int>(last) + 1, ", but is ", value,
-                                 "; the peer may be of another version of Fabric"));
-}
 
 static_assert(static_cast<int>(StoreOp::kSet) + 1 == v1::STORE_OP_SET);
 static_assert(static_cast<int>(StoreOp::kQueueLength) + 1 == v1::STORE_OP_QUEUE_LENGTH);
@@ -32,6 +21,7 @@ void fill(v1::AgentMessage& wire, const Join& join) {
 }
 void fill(v1::AgentMessage& wire, const Heartbeat& heartbeat) {
   wire.mutable_heartbeat()->set_sequence(heartbeat.sequence);
+  wire.mutable_heartbeat()->set_time_ns(heartbeat.time_ns);
 }
 void fill(v1::AgentMessage& wire, const RankProgress& progress) {
   v1::RankProgress& to = *wire.mutable_rank_progress();
@@ -41,6 +31,12 @@ void fill(v1::AgentMessage& wire, const RankProgress& progress) {
   to.set_pid(progress.pid);
   to.set_step(progress.step);
   to.set_time_ns(progress.time_ns);
+}
+void fill(v1::AgentMessage& wire, const RankReached& reached) {
+  v1::RankReached& to = *wire.mutable_rank_reached();
+  *to.mutable_generation() = to_wire(reached.generation);
+  to.set_global_rank(reached.global_rank);
+  to.set_step(reached.step);
 }
 void fill(v1::AgentMessage& wire, const RankExited& exited) {
   *wire.mutable_rank_exited()->mutable_generation() = to_wire(exited.generation);
@@ -68,6 +64,17 @@ void fill(v1::CoordinatorMessage& wire, const HeartbeatAck& ack) {
 }
 void fill(v1::CoordinatorMessage& wire, const StartGeneration& start) {
   *wire.mutable_start_generation()->mutable_plan() = to_wire(start.plan);
+}
+void fill(v1::CoordinatorMessage& wire, const AskSteps& ask) {
+  *wire.mutable_ask_steps()->mutable_generation() = to_wire(ask.generation);
+}
+void fill(v1::CoordinatorMessage& wire, const StopAtStep& stop) {
+  *wire.mutable_stop_at_step()->mutable_generation() = to_wire(stop.generation);
+  wire.mutable_stop_at_step()->set_step(stop.step);
+}
+void fill(v1::CoordinatorMessage& wire, const SignalRanks& order) {
+  *wire.mutable_signal_ranks()->mutable_generation() = to_wire(order.generation);
+  wire.mutable_signal_ranks()->set_signal(order.signal);
 }
 void fill(v1::CoordinatorMessage& wire, const StopGeneration& stop) {
   v1::StopGeneration& to = *wire.mutable_stop_generation();
@@ -124,9 +131,13 @@ Result<AgentMessage> from_wire(const v1::AgentMessage& wire) {
     case v1::AgentMessage::kJoin:
       return read(wire.join());
     case v1::AgentMessage::kHeartbeat:
-      return AgentMessage(Heartbeat{wire.heartbeat().sequence()});
+      return AgentMessage(Heartbeat{wire.heartbeat().sequence(), wire.heartbeat().time_ns()});
     case v1::AgentMessage::kRankProgress:
       return read(wire.rank_progress());
+    case v1::AgentMessage::kRankReached: {
+      const v1::RankReached& reached = wire.rank_reached();
+      return AgentMessage(RankReached{from_wire(reached.generation()), reached.global_rank(), reached.step()});
+    }
     case v1::AgentMessage::kRankExited:
       return AgentMessage(
           RankExited{from_wire(wire.rank_exited().generation()), from_wire(wire.rank_exited().report())});
@@ -155,6 +166,12 @@ Result<CoordinatorMessage> from_wire(const v1::CoordinatorMessage& wire) {
       FABRIC_ASSIGN_OR_RETURN(start.plan, from_wire(wire.start_generation().plan()));
       return CoordinatorMessage(std::move(start));
     }
+    case v1::CoordinatorMessage::kAskSteps:
+      return CoordinatorMessage(AskSteps{from_wire(wire.ask_steps().generation())});
+    case v1::CoordinatorMessage::kStopAtStep:
+      return CoordinatorMessage(StopAtStep{from_wire(wire.stop_at_step().generation()), wire.stop_at_step().step()});
+    case v1::CoordinatorMessage::kSignalRanks:
+      return CoordinatorMessage(SignalRanks{from_wire(wire.signal_ranks().generation()), wire.signal_ranks().signal()});
     case v1::CoordinatorMessage::kStopGeneration: {
       const v1::StopGeneration& stop = wire.stop_generation();
       return CoordinatorMessage(StopGeneration{from_wire(stop.generation()), stop.grace_ms(), stop.reason()});

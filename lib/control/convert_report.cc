@@ -1,6 +1,10 @@
 #include "control/convert.h"
+#include "control/wire_enum.h"
 
 namespace fabric::control {
+
+static_assert(static_cast<int>(StartMethod::kExec) + 1 == v1::START_METHOD_EXEC);
+static_assert(static_cast<int>(Binding::kNuma) + 1 == v1::BINDING_NUMA);
 
 v1::GenerationId to_wire(const GenerationId& id) {
   v1::GenerationId wire;
@@ -29,6 +33,8 @@ v1::ExitReport to_wire(const ExitReport& report) {
   wire.set_backtrace(report.backtrace);
   for (const std::string& line : report.last_log_lines) wire.add_last_log_lines(line);
   wire.set_log_path(report.log_path);
+  wire.set_core_file(report.core_file);
+  wire.set_out_of_memory(report.out_of_memory);
   return wire;
 }
 
@@ -50,6 +56,8 @@ ExitReport from_wire(const v1::ExitReport& wire) {
   report.backtrace = wire.backtrace();
   report.last_log_lines.assign(wire.last_log_lines().begin(), wire.last_log_lines().end());
   report.log_path = wire.log_path();
+  report.core_file = wire.core_file();
+  report.out_of_memory = wire.out_of_memory();
   return report;
 }
 
@@ -110,6 +118,15 @@ v1::GenerationPlan to_wire(const GenerationPlan& plan) {
     variable->set_value(value);
   }
   wire.set_threads_per_rank(plan.threads_per_rank);
+  wire.set_start_method(enum_to_wire<v1::StartMethod>(plan.start_method));
+  wire.mutable_limits()->set_core_bytes(plan.limits.core_bytes);
+  wire.mutable_limits()->set_open_files(plan.limits.open_files);
+  wire.mutable_limits()->set_address_space_bytes(plan.limits.address_space_bytes);
+  wire.mutable_limits()->set_processes(plan.limits.processes);
+  wire.set_binding(enum_to_wire<v1::Binding>(plan.binding));
+  for (const std::string& word : plan.wrapper) wire.add_wrapper(word);
+  for (const int rank : plan.wrapped_ranks) wire.add_wrapped_ranks(rank);
+  wire.set_log_rotate_bytes(plan.log_rotate_bytes);
   return wire;
 }
 
@@ -131,6 +148,14 @@ Result<GenerationPlan> from_wire(const v1::GenerationPlan& wire) {
   plan.workdir = wire.workdir();
   for (const v1::EnvironmentVariable& variable : wire.env()) plan.env[variable.name()] = variable.value();
   plan.threads_per_rank = wire.threads_per_rank();
+  FABRIC_ASSIGN_OR_RETURN(plan.start_method,
+                          enum_from_wire("GenerationPlan.start_method", wire.start_method(), StartMethod::kExec));
+  plan.limits = {wire.limits().core_bytes(), wire.limits().open_files(), wire.limits().address_space_bytes(),
+                 wire.limits().processes()};
+  FABRIC_ASSIGN_OR_RETURN(plan.binding, enum_from_wire("GenerationPlan.binding", wire.binding(), Binding::kNuma));
+  plan.wrapper.assign(wire.wrapper().begin(), wire.wrapper().end());
+  plan.wrapped_ranks.assign(wire.wrapped_ranks().begin(), wire.wrapped_ranks().end());
+  plan.log_rotate_bytes = wire.log_rotate_bytes();
   const bool fits = plan.local_world_size >= 1 && plan.first_global_rank >= 0 && plan.num_nodes >= 1 &&
                     plan.node_rank >= 0 && plan.node_rank < plan.num_nodes &&
                     int64_t{plan.first_global_rank} + plan.local_world_size <= plan.world_size;

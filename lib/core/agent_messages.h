@@ -28,9 +28,10 @@ struct Join {
 /// Sent every heartbeat interval; answered by HeartbeatAck with the same sequence.
 struct Heartbeat {
   uint64_t sequence = 0;
+  int64_t time_ns = 0;  ///< CLOCK_BOOTTIME of the node when it was sent
   template <class V>
   void fields(V& v) {
-    v(sequence);
+    v(sequence, time_ns);
   }
 };
 
@@ -47,6 +48,19 @@ struct RankProgress {
   template <class V>
   void fields(V& v) {
     v(generation.term, generation.counter, global_rank, phase, pid, step, time_ns);
+  }
+};
+
+/// Answer of a rank to AskSteps.
+struct RankReached {
+  GenerationId generation;
+  int global_rank = 0;
+  /// The step at whose end it can stop first; it goes no further until StopAtStep. -1: it has ended no step yet, so that it
+  /// may never do.
+  int64_t step = -1;
+  template <class V>
+  void fields(V& v) {
+    v(generation.term, generation.counter, global_rank, step);
   }
 };
 
@@ -91,7 +105,8 @@ struct Goodbye {
   }
 };
 
-using AgentMessage = std::variant<Join, Heartbeat, RankProgress, RankExited, GenerationStopped, LogLines, Goodbye>;
+using AgentMessage =
+    std::variant<Join, Heartbeat, RankProgress, RankReached, RankExited, GenerationStopped, LogLines, Goodbye>;
 
 /// Answer to Join.
 struct Welcome {
@@ -121,6 +136,35 @@ struct StartGeneration {
   }
 };
 
+/// Ask each rank where it can stop. Each that is there answers with RankReached, at once, whatever it is doing.
+struct AskSteps {
+  GenerationId generation;
+  template <class V>
+  void fields(V& v) {
+    v(generation.term, generation.counter);
+  }
+};
+
+/// Let the ranks go on to the end of `step`, where each saves its state and ends with exit code 75. Follows AskSteps.
+struct StopAtStep {
+  GenerationId generation;
+  int64_t step = 0;
+  template <class V>
+  void fields(V& v) {
+    v(generation.term, generation.counter, step);
+  }
+};
+
+/// Send `signal` to those ranks that have a handler for it.
+struct SignalRanks {
+  GenerationId generation;
+  int signal = 0;
+  template <class V>
+  void fields(V& v) {
+    v(generation.term, generation.counter, signal);
+  }
+};
+
 /// End all ranks of the generation: SIGTERM, then SIGKILL after `grace_ms`; SIGKILL at once if it is 0.
 struct StopGeneration {
   GenerationId generation;
@@ -142,6 +186,7 @@ struct Shutdown {
   }
 };
 
-using CoordinatorMessage = std::variant<Welcome, HeartbeatAck, StartGeneration, StopGeneration, Shutdown>;
+using CoordinatorMessage =
+    std::variant<Welcome, HeartbeatAck, StartGeneration, AskSteps, StopAtStep, SignalRanks, StopGeneration, Shutdown>;
 
 }  // namespace fabric

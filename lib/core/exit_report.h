@@ -19,9 +19,12 @@ struct ExitReport {
   int exit_code = 0;  ///< as passed to exit(), 0 .. 255; meaningless when `signal` is not 0
   int signal = 0;     ///< number of the signal that ended it, or 0
   bool core_dumped = false;
+  std::string core_file;      ///< where the core is, or what the kernel pipes it to; empty if none was dumped
+  std::string out_of_memory;  ///< what shows that the kernel killed it for want of memory; empty if nothing does
   bool killed_by_us =
-      false;            ///< ended by its supervisor because another rank failed or the run stopped; never a first cause
-  int64_t time_ns = 0;  ///< CLOCK_BOOTTIME of the node when the exit was seen
+      false;  ///< ended by its supervisor because another rank failed or the run stopped; never a first cause
+  int64_t time_ns =
+      0;  ///< CLOCK_BOOTTIME of the node when it failed, as far as it could say, else when its exit was seen
   int64_t last_step = -1;                   ///< last step that the rank reported; -1: none
   std::string exception_type;               ///< demangled; empty if it did not end with an exception
   std::string message;                      ///< the exception's what(), or what the loader said
@@ -35,8 +38,8 @@ struct ExitReport {
 
   template <class V>
   void fields(V& v) {
-    v(global_rank, local_rank, node_rank, hostname, pid, exit_code, signal, core_dumped, killed_by_us, time_ns,
-      last_step, exception_type, message, backtrace, last_log_lines, log_path);
+    v(global_rank, local_rank, node_rank, hostname, pid, exit_code, signal, core_dumped, core_file, out_of_memory,
+      killed_by_us, time_ns, last_step, exception_type, message, backtrace, last_log_lines, log_path);
   }
 };
 

@@ -1,13 +1,28 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "core/ids.h"
+#include "core/process_setup.h"
 
 namespace fabric {
+
+/// How the processes of ranks come into being.
+enum class StartMethod : uint8_t {
+  kForkServer,  ///< forked from a process that has LibTorch and the program loaded, where the program allows it
+  kExec,        ///< executed, each loads everything itself
+};
+
+/// Which cores a rank may run on.
+enum class Binding : uint8_t {
+  kNone,   ///< all of the node
+  kCores,  ///< a share of its own, the same number for each rank of the node
+  kNuma,   ///< those of one NUMA node, the one nearest to the rank's accelerator where that is known
+};
 
 /// All that a node needs to start its ranks of one generation. Made by the coordinator, one per agent.
 ///
@@ -29,11 +44,24 @@ struct GenerationPlan {
   std::string workdir;        ///< working directory of ranks
   std::map<std::string, std::string> env;  ///< set in ranks, over what they inherit
   int threads_per_rank = 1;                ///< OMP_NUM_THREADS and at::set_num_threads unless `env` says otherwise
+  StartMethod start_method = StartMethod::kForkServer;
+  ResourceLimits limits;
+  Binding binding = Binding::kNone;
+  std::vector<std::string> wrapper;  ///< command that runs fabric-worker, as {"gdb", "--args"}; empty: none
+  std::vector<int> wrapped_ranks;    ///< global ranks that it runs; empty: all
+  int64_t log_rotate_bytes = 0;      ///< a rank's log is continued in another file beyond this; 0: never
+
+  /// Returns whether the wrapper runs this rank.
+  bool wraps(int global_rank) const {
+    return !wrapper.empty() && (wrapped_ranks.empty() || std::find(wrapped_ranks.begin(), wrapped_ranks.end(),
+                                                                   global_rank) != wrapped_ranks.end());
+  }
 
   template <class V>
   void fields(V& v) {
     v(generation.term, generation.counter, run_id, run_directory, world_size, num_nodes, node_rank, first_global_rank,
-      local_world_size, restart_count, main_address, program, job_json, job_directory, workdir, env, threads_per_rank);
+      local_world_size, restart_count, main_address, program, job_json, job_directory, workdir, env, threads_per_rank,
+      start_method, limits, binding, wrapper, wrapped_ranks, log_rotate_bytes);
   }
 };
 

@@ -32,6 +32,11 @@ Result<std::unique_ptr<Child>> Child::spawn(const ChildOptions& options) {
   return child;
 }
 
+Result<std::unique_ptr<Child>> Child::adopt(int pid) {
+  FABRIC_ASSIGN_OR_RETURN(UniqueFd pidfd, open_pidfd(pid));
+  return std::unique_ptr<Child>(new Child(pid, std::move(pidfd)));
+}
+
 Child::~Child() {
   if (loop_ != nullptr) loop_->unwatch(pidfd_.get());
   if (reaped_) return;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "core/process_setup.h"
 #include "core/status.h"
 #include "core/unique_fd.h"
 
@@ -33,7 +34,7 @@ struct ChildOptions {
   std::string program;                   ///< path of the executable; no search in PATH, never a shell
   std::vector<std::string> arguments;    ///< without the program's name
   std::vector<std::string> environment;  ///< "NAME=value"; the whole of it
-  std::string working_directory;         ///< empty: the parent's
+  ProcessSetup setup;                    ///< working directory, cores, limits
   std::vector<InheritedFd> inherit;
   ChildStream stdout_to = ChildStream::kInherit;
   ChildStream stderr_to = ChildStream::kInherit;
@@ -59,6 +60,9 @@ class Child {
   /// Starts a program and returns when its exec has succeeded. Blocks for that long (about a millisecond). Safe in a
   /// process with threads. Fails with the errno of the step that failed, the message naming program and step.
   static Result<std::unique_ptr<Child>> spawn(const ChildOptions& options);
+  /// Takes over a process that another one has made, and that must be a child of this process and lead its own process
+  /// group by now. Fails if it is no process any more.
+  static Result<std::unique_ptr<Child>> adopt(int pid);
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
   /// Kills the group and reaps the child if that has not happened. Waits for 2 seconds at most: a child that hangs in

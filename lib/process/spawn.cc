@@ -10,15 +10,18 @@
 #include <cerrno>
 #include <csignal>
 
+#include "process/pipe.h"
+
 namespace fabric::process {
 namespace {
 
-enum class Step : int { kSignals, kGroup, kParent, kDirectory, kDescriptors, kExec };
+enum class Step : int { kGroup, kParent, kSetup, kDescriptors, kExec };
 
 // What the child tells the parent before it gives up; an exec that succeeds closes the pipe instead.
 struct Failure {
   Step step = Step::kExec;
   int error_number = 0;
+  const char* setup = nullptr;  // the part of the setup that failed; text of this very program
 };
 
 // Everything that the child needs, made before the fork: after it only async-signal-safe calls are allowed, since other
@@ -26,7 +29,7 @@ struct Failure {
 struct Prepared {
   std::vector<char*> argv;
   std::vector<char*> environment;
-  const char* directory = nullptr;
+  const ProcessSetup* setup = nullptr;
   std::vector<InheritedFd> descriptors;  // sources lie above all targets, so that no dup2 overwrites one
   std::vector<UniqueFd> sources;
   UniqueFd failure_pipe;
@@ -47,17 +50,6 @@ Result<UniqueFd> copy_above(int fd, int least) {
   return copy;
 }
 
-struct Pipe {
-  UniqueFd read_end;
-  UniqueFd write_end;
-};
-
-Result<Pipe> make_pipe() {
-  int ends[2] = {-1, -1};
-  if (::pipe2(ends, O_CLOEXEC) != 0) return errno_status(errno, "create a pipe");
-  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
-}
-
 // Returns the child's end of a stream, and puts the parent's into `parent_end`.
 Result<UniqueFd> open_stream(ChildStream kind, int own_fd, UniqueFd& parent_end) {
   if (kind == ChildStream::kInherit) return copy_above(own_fd, 3);
@@ -66,8 +58,7 @@ Result<UniqueFd> open_stream(ChildStream kind, int own_fd, UniqueFd& parent_end)
     if (!null) return errno_status(errno, "open '/dev/null'");
     return null;
   }
-  FABRIC_ASSIGN_OR_RETURN(Pipe pipe, make_pipe());
-  ::fcntl(pipe.read_end.get(), F_SETFL, O_NONBLOCK);
+  FABRIC_ASSIGN_OR_RETURN(Pipe pipe, make_output_pipe());
   parent_end = std::move(pipe.read_end);
   return std::move(pipe.write_end);
 }
@@ -96,8 +87,8 @@ Status prepare_descriptors(const ChildOptions& options, Prepared& prepared, Spaw
   return ok_status();
 }
 
-[[noreturn]] void give_up(const Prepared& prepared, Step step) {
-  const Failure failure{step, errno};
+[[noreturn]] void give_up(const Prepared& prepared, Step step, const char* setup = nullptr) {
+  const Failure failure{step, errno, setup};
   [[maybe_unused]] const ssize_t written = ::write(prepared.failure_pipe.get(), &failure, sizeof failure);
   ::_exit(127);
 }
@@ -118,7 +109,7 @@ void reset_signals() {
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) give_up(prepared, Step::kParent);
     if (::getppid() != prepared.parent) ::_exit(127);  // it died before the signal was set
   }
-  if (prepared.directory != nullptr && ::chdir(prepared.directory) != 0) give_up(prepared, Step::kDirectory);
+  if (const char* const failed = apply(*prepared.setup)) give_up(prepared, Step::kSetup, failed);
   if (::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) give_up(prepared, Step::kDescriptors);
   for (const InheritedFd& fd : prepared.descriptors) {
     if (::dup2(fd.fd, fd.number) < 0) give_up(prepared, Step::kDescriptors);
@@ -127,11 +118,11 @@ void reset_signals() {
   give_up(prepared, Step::kExec);
 }
 
-std::string action_of(Step step, const ChildOptions& options) {
+std::string action_of(const Failure& failure, const ChildOptions& options) {
   const std::string start = concat("start program '", options.program, "'");
-  if (step == Step::kDirectory) return concat(start, " in working directory '", options.working_directory, "'");
-  if (step == Step::kExec) return start;
-  return concat(start, " (setting up its ", step == Step::kDescriptors ? "descriptors" : "process group", ")");
+  if (failure.step == Step::kExec) return start;
+  if (failure.step == Step::kSetup) return concat(start, " (", failure.setup, ")");
+  return concat(start, " (setting up its ", failure.step == Step::kDescriptors ? "descriptors" : "process group", ")");
 }
 
 Status wait_for_exec(int pipe, const ChildOptions& options) {
@@ -148,7 +139,7 @@ Status wait_for_exec(int pipe, const ChildOptions& options) {
   Failure failure;
   const ssize_t got = ::read(pipe, &failure, sizeof failure);
   if (got != static_cast<ssize_t>(sizeof failure)) return ok_status();  // end of file: exec has closed it
-  return errno_status(failure.error_number, action_of(failure.step, options));
+  return errno_status(failure.error_number, action_of(failure, options));
 }
 
 pid_t fork_blocked(const Prepared& prepared) {
@@ -173,7 +164,7 @@ Result<SpawnedProcess> spawn_process(const ChildOptions& options) {
   arguments.insert(arguments.end(), options.arguments.begin(), options.arguments.end());
   prepared.argv = pointers_to(arguments);
   prepared.environment = pointers_to(options.environment);
-  if (!options.working_directory.empty()) prepared.directory = options.working_directory.c_str();
+  prepared.setup = &options.setup;
   prepared.parent = ::getpid();
   prepared.dies_with_parent = options.dies_with_parent;
   FABRIC_ASSIGN_OR_RETURN(Pipe failure, make_pipe());

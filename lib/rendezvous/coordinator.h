@@ -38,6 +38,7 @@ class Coordinator {
 
   void on_message(const AgentId& agent, const Heartbeat& message);
   void on_message(const AgentId& agent, const RankProgress& message);
+  void on_message(const AgentId&, const RankReached&) {}
   void on_message(const AgentId& agent, const RankExited& message);
   void on_message(const AgentId& agent, const GenerationStopped& message);
   void on_message(const AgentId& agent, const Goodbye& message);

@@ -22,6 +22,9 @@ Status validate(const Settings& settings) {
   FABRIC_RETURN_IF_ERROR(at_least("heartbeat_interval", settings.heartbeat_interval.count(), 1'000'000, " ns"));
   FABRIC_RETURN_IF_ERROR(at_least("lease", settings.lease.count(), 3 * settings.heartbeat_interval.count(), " ns"));
   FABRIC_RETURN_IF_ERROR(at_least("margin", settings.margin.count(), 0, " ns"));
+  FABRIC_RETURN_IF_ERROR(at_least("restart_window", settings.restart_window.count(), 0, " ns"));
+  FABRIC_RETURN_IF_ERROR(at_least("max_failures_without_progress", settings.max_failures_without_progress, 0, ""));
+  FABRIC_RETURN_IF_ERROR(at_least("stop_timeout", settings.stop_timeout.count(), 0, " ns"));
   FABRIC_RETURN_IF_ERROR(at_least("grace", settings.grace.count(), 0, " ns"));
   return at_least("stop_patience", settings.stop_patience.count(), 0, " ns");
 }

@@ -18,6 +18,10 @@ struct Settings {
   int ranks_per_node = 1;
   /// How often in the whole job a failed rank may start a new generation. At least 0.
   int max_restarts = 0;
+  /// Restarts longer ago than this no longer count; 0: all of the job count. Not negative.
+  Nanoseconds restart_window{0};
+  /// After how many failures in a row without a step further than ever before the job ends with 93; 0: never. Not negative.
+  int max_failures_without_progress = 3;
   /// How long to wait for min_nodes agents, at the start and after a loss. Must be positive.
   Nanoseconds rendezvous_timeout = std::chrono::seconds(60);
   /// Once min_nodes came, how long the first generation waits for more, up to max_nodes. Not negative.
@@ -29,6 +33,9 @@ struct Settings {
   Nanoseconds lease = std::chrono::milliseconds(1'200);
   /// How much longer than the lease the coordinator waits: covers the agent's timer and the end of killed ranks.
   Nanoseconds margin = std::chrono::milliseconds(300);
+  /// How long the ranks may take to reach the step at which they stop, and to save their state there; after that they are
+  /// ended as ranks that have no steps are. Not negative; 0: they are not asked.
+  Nanoseconds stop_timeout = std::chrono::seconds(60);
   /// Between SIGTERM and SIGKILL when the job is asked to stop. Not negative.
   Nanoseconds grace = std::chrono::seconds(30);
   /// How long after the grace period a node may take to confirm that its ranks are gone, before it is given up.

@@ -69,7 +69,7 @@ class Filler {
   template <class T>
   void fill(T& value) {
     if constexpr (std::is_enum_v<T>) {
-      value = static_cast<T>(2);
+      value = static_cast<T>(1);
     } else if constexpr (std::is_arithmetic_v<T>) {
       value = static_cast<T>(++count_);
     } else {
@@ -117,6 +117,7 @@ TEST(ConvertTest, MessagesOfAgentsSurviveTheWire) {
   expect_round_trip<AgentMessage>(filled<Join>());
   expect_round_trip<AgentMessage>(filled<Heartbeat>());
   expect_round_trip<AgentMessage>(filled<RankProgress>());
+  expect_round_trip<AgentMessage>(filled<RankReached>());
   expect_round_trip<AgentMessage>(filled<RankExited>());
   expect_round_trip<AgentMessage>(filled<GenerationStopped>());
   expect_round_trip<AgentMessage>(filled<LogLines>());

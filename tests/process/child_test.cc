@@ -75,7 +75,7 @@ TEST_F(ChildTest, GivesArgumentsEnvironmentAndDirectory) {
   ChildOptions options = shell("printf '%s|' \"$1\" \"$NAME\"; pwd; env | wc -l");
   options.arguments.insert(options.arguments.end(), {"sh", "a b\"c"});
   options.environment = {"NAME=some value", "PATH=/usr/bin:/bin"};
-  options.working_directory = "/usr";
+  options.setup.working_directory = "/usr";
 
   EXPECT_TRUE(run(options).ok());
 
@@ -99,7 +99,7 @@ TEST_F(ChildTest, NamesTheProgramThatCannotBeExecuted) {
 
 TEST_F(ChildTest, NamesTheWorkingDirectoryThatCannotBeEntered) {
   ChildOptions options = shell("");
-  options.working_directory = "/nowhere";
+  options.setup.working_directory = "/nowhere";
 
   const Result<std::unique_ptr<Child>> child = Child::spawn(options);
 
