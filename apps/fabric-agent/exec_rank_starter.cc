@@ -1,30 +1,49 @@
 #include "exec_rank_starter.h"
 
-#include <sys/mman.h>
-#include <sys/socket.h>
+#include <unistd.h>
 
-#include <cerrno>
+#include <sstream>
 
 namespace fabric::agent {
+namespace {
 
-void ExecRankStarter::start(const RankLaunch& launch, std::function<void(Result<StartedRank>)> done) {
-  done(start_now(launch));
+// Descriptors under which a worker finds its connection to the supervisor and its crash file.
+constexpr int kWorkerAgentFd = 3;
+constexpr int kWorkerCrashFd = 4;
+
+/// Returns the path of a command, looked for as a shell does.
+Result<std::string> find_command(const std::string& name, const Environment& environment) {
+  if (name.find('/') != std::string::npos) return name;
+  const auto path = environment.find("PATH");
+  std::istringstream directories(path != environment.end() ? path->second : "/usr/bin:/bin");
+  for (std::string directory; std::getline(directories, directory, ':');) {
+    const std::string candidate = concat(directory.empty() ? "." : directory, '/', name);
+    if (::access(candidate.c_str(), X_OK) == 0) return candidate;
+  }
+  return not_found(concat("the command that runs a rank must be a program in PATH, but '", name,
+                          "' is none; install it or name its path"));
 }
+
+}  // namespace
+
+void ExecRankStarter::start(const RankLaunch& launch, Done done) { done(start_now(launch)); }
 
 Result<StartedRank> ExecRankStarter::start_now(const RankLaunch& launch) const {
   StartedRank rank;
-  int ends[2] = {-1, -1};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-    return errno_status(errno, "create a socket pair");
-  rank.socket.reset(ends[0]);
-  const UniqueFd worker_end(ends[1]);
-  rank.crash_file.reset(::memfd_create("fabric-crash", MFD_CLOEXEC));
-  if (!rank.crash_file) return errno_status(errno, "create a crash file in memory");
+  FABRIC_ASSIGN_OR_RETURN(const UniqueFd worker_end, connect_rank(rank));
+  Environment environment = launch.environment;
+  environment["FABRIC_AGENT_FD"] = std::to_string(kWorkerAgentFd);
+  environment["FABRIC_CRASH_FD"] = std::to_string(kWorkerCrashFd);
 
   process::ChildOptions options;
   options.program = worker_;
-  options.environment = launch.environment;
-  options.working_directory = launch.working_directory;
+  if (!launch.wrapper.empty()) {
+    FABRIC_ASSIGN_OR_RETURN(options.program, find_command(launch.wrapper.front(), environment));
+    options.arguments.assign(launch.wrapper.begin() + 1, launch.wrapper.end());
+    options.arguments.push_back(worker_);
+  }
+  options.environment = to_entries(environment);
+  options.setup = launch.setup;
   options.inherit = {{worker_end.get(), kWorkerAgentFd}, {rank.crash_file.get(), kWorkerCrashFd}};
   options.stdout_to = process::ChildStream::kPipe;
   options.stderr_to = process::ChildStream::kPipe;

@@ -6,12 +6,12 @@
 
 namespace fabric::agent {
 
-/// Starts each rank by executing the worker program.
+/// Starts each rank by executing the worker program, or a command that runs it.
 class ExecRankStarter final : public RankStarter {
  public:
   /// `worker` is the path of fabric-worker.
   explicit ExecRankStarter(std::string worker) : worker_(std::move(worker)) {}
-  void start(const RankLaunch& launch, std::function<void(Result<StartedRank>)> done) override;
+  void start(const RankLaunch& launch, Done done) override;
 
  private:
   Result<StartedRank> start_now(const RankLaunch& launch) const;

@@ -21,8 +21,8 @@ Generation::Generation(const RankContext& context, GenerationPlan plan, Generati
 Generation::~Generation() { context_.loop.cancel(timer_); }
 
 void Generation::start(const Environment& inherited) {
-  const RankLaunch launch{to_entries(rank_environment(inherited, plan_)), plan_.workdir};
-  for (const auto& rank : ranks_) rank->start(launch);
+  for (size_t rank = 0; rank < ranks_.size(); ++rank)
+    ranks_[rank]->start(launch_of(plan_, static_cast<int>(rank), inherited));
   if (ranks_.empty()) timer_ = context_.loop.call_after(Nanoseconds(0), [this] { end_descendants(); });
 }
 

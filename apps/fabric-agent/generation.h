@@ -45,6 +45,7 @@ class Generation final : public RankObserver {
 
  private:
   void on_progress(const RankProgress& progress) override { port_.send(progress); }
+  void on_reached(const RankReached& reached) override { port_.send(reached); }
   bool has_room_for_log_lines() override { return port_.has_room_for_log_lines(); }
   void on_log_lines(LogLines lines) override { port_.send(std::move(lines)); }
   void on_store_call(int local_rank, frames::StoreCall call) override { port_.store_call(local_rank, std::move(call)); }

@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -13,6 +15,7 @@
 #include "core/ids.h"
 #include "core/status.h"
 #include "core/version.h"
+#include "frames/codec.h"
 #include "link_process.h"
 #include "process/signals.h"
 #include "supervisor_process.h"
@@ -23,6 +26,7 @@ namespace {
 struct CommandLine {
   AgentOptions options;
   int coordinator_fd = -1;
+  int plan_fd = -1;
 };
 
 // Programs of one installation lie beside each other.
@@ -42,6 +46,9 @@ void describe_options(CLI::App& app, CommandLine& line) {
                  "Inherited descriptor of a socket that leads to the coordinator")
       ->required()
       ->check(CLI::Range(3, 1 << 20));
+  app.add_option("--plan-fd", line.plan_fd,
+                 "Inherited descriptor of a file with what all generations have in common, to be ready for them early")
+      ->check(CLI::Range(3, 1 << 20));
   app.add_option("--agent-id", line.options.id, "Name of this agent, unique within the job")
       ->required()
       ->check([](const std::string& id) {
@@ -52,13 +59,30 @@ void describe_options(CLI::App& app, CommandLine& line) {
       ->transform(CLI::CheckedTransformer(kLevels));
 }
 
+Status read_common_plan(const CommandLine& line, AgentOptions& options) {
+  if (line.plan_fd < 0) return ok_status();
+  const UniqueFd file(line.plan_fd);
+  std::string bytes;
+  std::array<char, 4096> block;
+  while (true) {
+    const ssize_t got = ::pread(file.get(), block.data(), block.size(), static_cast<off_t>(bytes.size()));
+    if (got < 0 && errno != EINTR)
+      return errno_status(errno, concat("read descriptor ", line.plan_fd, " of --plan-fd"));
+    if (got == 0) break;
+    if (got > 0) bytes.append(block.data(), static_cast<size_t>(got));
+  }
+  FABRIC_ASSIGN_OR_RETURN(options.common_plan, frames::decode<GenerationPlan>(bytes));
+  return ok_status();
+}
+
 Status check_descriptor(int fd) {
   if (::fcntl(fd, F_SETFD, FD_CLOEXEC) == 0) return ok_status();
   return errno_status(errno, concat("use descriptor ", fd, " of --coordinator-fd"));
 }
 
 // The supervisor is forked before gRPC starts its threads, so that it has none and holds nothing of it.
-Status run(const CommandLine& line, int& exit_code) {
+Status run(CommandLine& line, int& exit_code) {
+  FABRIC_RETURN_IF_ERROR(read_common_plan(line, line.options));
   FABRIC_RETURN_IF_ERROR(check_descriptor(line.coordinator_fd));
   UniqueFd coordinator(line.coordinator_fd);
   std::signal(SIGPIPE, SIG_IGN);  // a reader of our log lines that goes away must not end the agent

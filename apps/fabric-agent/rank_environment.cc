@@ -2,8 +2,6 @@
 
 #include <cstring>
 
-#include "rank_starter.h"
-
 namespace fabric::agent {
 
 Environment read_environment(const char* const* entries) {
@@ -28,8 +26,6 @@ Environment rank_environment(const Environment& inherited, const GenerationPlan&
   for (const char* name : {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"}) {
     environment.emplace(name, std::to_string(plan.threads_per_rank));
   }
-  environment["FABRIC_AGENT_FD"] = std::to_string(kWorkerAgentFd);
-  environment["FABRIC_CRASH_FD"] = std::to_string(kWorkerCrashFd);
   return environment;
 }
 

@@ -17,7 +17,7 @@ Environment read_environment(const char* const* entries);
 std::vector<std::string> to_entries(const Environment& environment);
 
 /// Returns the environment of the ranks of `plan`: what the agent inherited without its FABRIC_ variables, the plan's
-/// own, thread counts of the usual libraries where neither of the two sets them, and the descriptors of a worker.
+/// own, and thread counts of the usual libraries where neither of the two sets them.
 Environment rank_environment(const Environment& inherited, const GenerationPlan& plan);
 
 }  // namespace fabric::agent

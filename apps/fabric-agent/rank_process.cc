@@ -132,6 +132,10 @@ void RankProcess::on_message(const frames::WorkerStep& step) {
   if (step_timer_ == process::TimerId{}) report_step();
 }
 
+void RankProcess::on_message(const frames::WorkerReached& reached) {
+  observer_.on_reached({assignment_.plan.generation, report_.global_rank, reached.step});
+}
+
 void RankProcess::on_message(frames::WorkerFailure& failure) {
   if (!killed_ && !terminated_) spoke_ = true;
   report_.exception_type = std::move(failure.exception_type);

@@ -49,6 +49,7 @@ class RankObserver {
  public:
   virtual ~RankObserver() = default;
   virtual void on_progress(const RankProgress& progress) = 0;
+  virtual void on_reached(const RankReached& reached) = 0;
   /// Asked before each on_log_lines(); if it returns false the lines are counted as dropped instead.
   virtual bool has_room_for_log_lines() = 0;
   virtual void on_log_lines(LogLines lines) = 0;
@@ -90,6 +91,7 @@ class RankProcess {
   void on_message(const frames::WorkerHello& hello);
   void on_message(const frames::WorkerReady& ready);
   void on_message(const frames::WorkerStep& step);
+  void on_message(const frames::WorkerReached& reached);
   void on_message(frames::WorkerFailure& failure);
   void on_message(frames::StoreCall& call);
   void on_socket_closed(const Status& status);

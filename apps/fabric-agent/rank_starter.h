@@ -2,24 +2,14 @@
 
 #include <functional>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "core/status.h"
 #include "core/unique_fd.h"
 #include "process/child.h"
+#include "rank_launch.h"
 
 namespace fabric::agent {
-
-/// Descriptors under which a worker finds its connection to the supervisor and its crash file.
-inline constexpr int kWorkerAgentFd = 3;
-inline constexpr int kWorkerCrashFd = 4;
-
-/// What the process of a rank starts with. All else reaches it as frames.
-struct RankLaunch {
-  std::vector<std::string> environment;  ///< "NAME=value"; the whole of it
-  std::string working_directory;         ///< empty: the agent's
-};
 
 /// The process of a rank, and the supervisor's ends of what connects them.
 struct StartedRank {
@@ -33,10 +23,21 @@ struct StartedRank {
 /// Makes the processes of ranks. Loop's thread only.
 class RankStarter {
  public:
+  using Done = std::function<void(Result<StartedRank>)>;
+
   virtual ~RankStarter() = default;
+  /// Gets ready for ranks that start like `launch`. Does nothing unless overridden.
+  virtual void prepare(const RankLaunch& launch);
   /// Starts one rank and calls `done` once, on the loop, perhaps before start() returns. A failure names what could not
   /// be started and why.
-  virtual void start(const RankLaunch& launch, std::function<void(Result<StartedRank>)> done) = 0;
+  virtual void start(const RankLaunch& launch, Done done) = 0;
+  /// Returns children of this process that serve to start ranks and must live on.
+  virtual std::vector<int> children() const { return {}; }
+  /// Returns whether a child of this process may be a rank that has not been handed out yet: nobody else may reap it.
+  virtual bool may_have_unknown_children() const { return false; }
 };
+
+/// Makes socket and crash file of a rank; returns the worker's end of the socket.
+Result<UniqueFd> connect_rank(StartedRank& rank);
 
 }  // namespace fabric::agent

@@ -9,6 +9,7 @@ namespace {
 
 /// Log lines wait for the link up to here, and are dropped beyond; all else is always queued.
 constexpr size_t kMaxQueuedLogBytes = 4 << 20;
+constexpr Nanoseconds kReapInterval = std::chrono::milliseconds(10);
 constexpr Nanoseconds kGoodbyeTimeout = std::chrono::seconds(1);
 
 }  // namespace
@@ -22,6 +23,9 @@ Result<std::unique_ptr<Supervisor>> Supervisor::create(process::EventLoop& loop,
       FrameChannel::create(loop, std::move(link_socket),
                            {.frame = [self](std::string_view payload) { self->on_frame(payload); },
                             .closed = [self](const Status&) { self->abandon("the link has closed its socket"); }}));
+  if (self->options_.common_plan.has_value()) {
+    starter.prepare(launch_of(*self->options_.common_plan, 0, self->options_.inherited));
+  }
   self->probe_->start([self](Accelerators accelerators) { self->join(std::move(accelerators)); });
   return supervisor;
 }
@@ -35,7 +39,10 @@ Supervisor::Supervisor(process::EventLoop& loop, Log& log, RankStarter& starter,
   probe_ = std::make_unique<AcceleratorProbe>(loop_, std::move(probe));
 }
 
-Supervisor::~Supervisor() { loop_.cancel(lease_timer_); }
+Supervisor::~Supervisor() {
+  loop_.cancel(lease_timer_);
+  loop_.cancel(reap_timer_);
+}
 
 void Supervisor::join(Accelerators accelerators) {
   Join join{options_.agent, read_node(options_.node_files)};
@@ -63,6 +70,11 @@ void Supervisor::abandon(const std::string& reason) {
 }
 
 void Supervisor::reap_orphans() {
+  loop_.cancel(reap_timer_);
+  if (context_.starter.may_have_unknown_children()) {
+    reap_timer_ = loop_.call_after(kReapInterval, [this] { reap_orphans(); });
+    return;
+  }
   std::vector<int> keep = other_children();
   if (generation_ != nullptr) {
     const std::vector<int> ranks = generation_->pids();
@@ -164,7 +176,9 @@ void Supervisor::finish() {
 }
 
 std::vector<int> Supervisor::other_children() const {
-  return probe_->pid() != 0 ? std::vector<int>{probe_->pid()} : std::vector<int>{};
+  std::vector<int> children = context_.starter.children();
+  if (probe_->pid() != 0) children.push_back(probe_->pid());
+  return children;
 }
 
 }  // namespace fabric::agent

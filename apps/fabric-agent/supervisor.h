@@ -28,6 +28,8 @@ struct SupervisorOptions {
   NodeFiles node_files;
   std::string nvidia_control = "/dev/nvidiactl";
   RankLimits limits;
+  /// What all generations will have in common, for whatever can be made ready before the first one; no ranks in it.
+  std::optional<GenerationPlan> common_plan;
 };
 
 /// The half of an agent that owns the ranks of a node. It tells the coordinator, by way of its link, what happens to
@@ -91,6 +93,7 @@ class Supervisor {
   std::unordered_map<uint64_t, OpenCall> open_calls_;
   std::optional<TimePoint> lease_until_;  // none: the coordinator has given no lease
   process::TimerId lease_timer_;
+  process::TimerId reap_timer_;
   bool shutting_down_ = false;
   int exit_code_ = 0;
   std::string goodbye_;

@@ -8,7 +8,7 @@
 #include <memory>
 
 #include "core/exit_codes.h"
-#include "exec_rank_starter.h"
+#include "fork_rank_starter.h"
 #include "process/pidfd.h"
 #include "process/reaper.h"
 #include "process/signals.h"
@@ -36,11 +36,12 @@ Status run(const AgentOptions& options, UniqueFd link_socket, pid_t link, Log& l
   FABRIC_ASSIGN_OR_RETURN(const UniqueFd link_pidfd, process::open_pidfd(link));
   FABRIC_RETURN_IF_ERROR(bind_to_link(link));
   FABRIC_ASSIGN_OR_RETURN(const std::unique_ptr<process::EventLoop> loop, process::EventLoop::create(clock));
-  ExecRankStarter starter(options.worker);
+  ForkRankStarter starter(*loop, log, options.worker);
   SupervisorOptions supervisor_options;
   supervisor_options.agent = {options.id};
   supervisor_options.worker = options.worker;
   supervisor_options.inherited = options.environment;
+  supervisor_options.common_plan = options.common_plan;
   FABRIC_ASSIGN_OR_RETURN(
       const std::unique_ptr<Supervisor> supervisor,
       Supervisor::create(*loop, log, starter, std::move(supervisor_options), std::move(link_socket)));

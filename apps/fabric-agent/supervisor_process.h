@@ -3,8 +3,10 @@
 #include <sys/types.h>
 
 #include <csignal>
+#include <optional>
 #include <string>
 
+#include "core/generation_plan.h"
 #include "core/log.h"
 #include "core/unique_fd.h"
 #include "rank_environment.h"
@@ -17,6 +19,7 @@ struct AgentOptions {
   std::string worker;  ///< path of fabric-worker
   LogLevel log_level = LogLevel::kInfo;
   Environment environment;
+  std::optional<GenerationPlan> common_plan;  ///< see SupervisorOptions
 };
 
 /// Signals that both processes take from their loops. They must be blocked before the agent forks.

@@ -55,8 +55,8 @@ class JobRun {
 
  private:
   Status make_directory();
-  Status start_agent();
-  Status start_coordinator();
+  Status start_agent(const GenerationPlan& common_plan);
+  Status start_coordinator(rendezvous::Settings settings);
   void say_what_starts(const rendezvous::Settings& settings);
 
   void on_signal(int number);
@@ -89,8 +89,10 @@ Result<int> JobRun::run() {
   FABRIC_ASSIGN_OR_RETURN(signals_,
                           process::SignalWatcher::create(loop_, {std::begin(kRunSignals), std::end(kRunSignals)},
                                                          [this](int number) { on_signal(number); }));
-  FABRIC_RETURN_IF_ERROR(start_agent());  // before gRPC has threads
-  FABRIC_RETURN_IF_ERROR(start_coordinator());
+  rendezvous::Settings settings = make_settings(
+      request_.job, request_.cluster, {report_.run_id, directory_.path, program_, request_.current_directory});
+  FABRIC_RETURN_IF_ERROR(start_agent(settings.base));  // before gRPC has threads
+  FABRIC_RETURN_IF_ERROR(start_coordinator(std::move(settings)));
   loop_.run();
   return write_report();
 }
@@ -106,13 +108,14 @@ Status JobRun::make_directory() {
   return ok_status();
 }
 
-Status JobRun::start_agent() {
+Status JobRun::start_agent(const GenerationPlan& common_plan) {
   LocalAgent::Options options;
   options.program = request_.agent_program;
   options.agent_id = kAgentId;
   options.log_path = directory_.file(concat("logs/agent-", kAgentId, ".log"));
   options.log_level = request_.verbose ? "debug" : "warning";
   options.environment = request_.environment;
+  options.common_plan = common_plan;
   FABRIC_ASSIGN_OR_RETURN(agent_,
                           LocalAgent::start(loop_, options,
                                             {.line = [this](std::string_view line) { err_.write(concat(line, '\n')); },
@@ -120,9 +123,7 @@ Status JobRun::start_agent() {
   return ok_status();
 }
 
-Status JobRun::start_coordinator() {
-  rendezvous::Settings settings = make_settings(
-      request_.job, request_.cluster, {report_.run_id, directory_.path, program_, request_.current_directory});
+Status JobRun::start_coordinator(rendezvous::Settings settings) {
   say_what_starts(settings);
   control::CoordinatorHost::Callbacks callbacks;
   callbacks.record = [this](const std::string& event, const rendezvous::Fields& fields) { record(event, fields); };

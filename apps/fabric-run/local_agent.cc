@@ -1,15 +1,29 @@
 #include "local_agent.h"
 
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+
+#include "frames/codec.h"
 
 namespace fabric::launcher {
 namespace {
 
 constexpr int kCoordinatorFd = 3;  // in the agent
+constexpr int kPlanFd = 4;
 constexpr Nanoseconds kDrainTimeout = std::chrono::milliseconds(500);
+
+// In memory: it holds the job's variables, which are nobody else's business.
+Result<UniqueFd> file_of(const GenerationPlan& plan) {
+  UniqueFd file(::memfd_create("fabric-plan", MFD_CLOEXEC));
+  const std::string bytes = frames::encode(plan);
+  if (!file || ::write(file.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
+    return errno_status(errno, "write the plan of the job to memory");
+  return file;
+}
 
 }  // namespace
 
@@ -28,12 +42,13 @@ Status LocalAgent::start_process(const Options& options) {
   }
   socket_.reset(ends[0]);
   const UniqueFd agents_end(ends[1]);
+  FABRIC_ASSIGN_OR_RETURN(const UniqueFd plan, file_of(options.common_plan));
   process::ChildOptions child;
   child.program = options.program;
-  child.arguments = {concat("--coordinator-fd=", kCoordinatorFd), "--agent-id=" + options.agent_id,
-                     "--log-level=" + options.log_level};
+  child.arguments = {concat("--coordinator-fd=", kCoordinatorFd), concat("--plan-fd=", kPlanFd),
+                     "--agent-id=" + options.agent_id, "--log-level=" + options.log_level};
   child.environment = options.environment;
-  child.inherit = {{agents_end.get(), kCoordinatorFd}};
+  child.inherit = {{agents_end.get(), kCoordinatorFd}, {plan.get(), kPlanFd}};
   child.stdout_to = process::ChildStream::kNull;
   child.stderr_to = process::ChildStream::kPipe;
   FABRIC_ASSIGN_OR_RETURN(process_, process::Child::spawn(child));

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/generation_plan.h"
 #include "core/status.h"
 #include "core/unique_fd.h"
 #include "process/child.h"
@@ -25,6 +26,7 @@ class LocalAgent {
     std::string log_path;                  ///< gets what the agent writes to stderr
     std::string log_level;                 ///< "warning" or "debug"
     std::vector<std::string> environment;  ///< "NAME=value"; the whole of it
+    GenerationPlan common_plan;            ///< what all generations have in common, to be ready for them early
   };
   struct Callbacks {
     /// A line of the agent's own log.

@@ -21,13 +21,17 @@ std::filesystem::path own_directory() {
   return std::filesystem::absolute(info.dli_fname, ignored).parent_path();
 }
 
+void* load_own_library() {
+  // Never closed: LibTorch's CUDA hooks stay registered in the process.
+  return dlopen((own_directory() / kLibraryName).c_str(), RTLD_NOW | RTLD_GLOBAL);
+}
+
 CudaLibrary failed(std::string reason) { return {.api = nullptr, .why_not = std::move(reason)}; }
 
 CudaLibrary load() {
   if (DriverAnswer driver = ask_cuda_driver(); driver.why_not) return failed(*driver.why_not);
   const std::string path = (own_directory() / kLibraryName).string();
-  // Never closed: LibTorch's CUDA hooks stay registered in the process.
-  void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
+  void* handle = load_own_library();
   if (handle == nullptr)
     return failed(concat("the driver shows devices, but '", path, "' cannot be loaded: ", dlerror()));
   const auto entry = reinterpret_cast<FabricCudaApiFunction>(dlsym(handle, kCudaApiSymbol));
@@ -62,6 +66,10 @@ DriverAnswer ask_cuda_driver() {
   if (count == 0)
     return {.device_count = 0, .why_not = "the NVIDIA driver shows no device; look at CUDA_VISIBLE_DEVICES"};
   return {.device_count = count, .why_not = std::nullopt};
+}
+
+void preload_cuda_library() {
+  if (dlopen(kDriverName, RTLD_NOW | RTLD_LOCAL) != nullptr) load_own_library();
 }
 
 const CudaLibrary& cuda_library() {

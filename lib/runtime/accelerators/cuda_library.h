@@ -21,6 +21,10 @@ struct DriverAnswer {
 };
 DriverAnswer ask_cuda_driver();
 
+/// Loads libfabric_cuda.so where there is a driver, and asks that nothing: a process whose children will use CUDA must neither
+/// start the driver nor load the library after its first operator. What fails is told by cuda_library() later.
+void preload_cuda_library();
+
 /// Loads libfabric_cuda.so from the directory of this library where a driver answers with a device. The first call decides
 /// for the life of the process, and must come before the first operator of LibTorch: CUDA is off for the process otherwise.
 /// Any thread.
