@@ -8,6 +8,8 @@
 #include <array>
 #include <cerrno>
 
+#include "core/concat.h"
+
 namespace fabric {
 namespace {
 
@@ -42,16 +44,41 @@ bool set_soft_limit(__rlimit_resource resource, int64_t value) noexcept {
 
 }  // namespace
 
-const char* apply(const ProcessSetup& setup) noexcept {
+SetupStep apply(const ProcessSetup& setup) noexcept {
   const ResourceLimits& limits = setup.limits;
-  if (!setup.cores.empty() && !set_cores(setup.cores)) return "bind it to its cores";
-  if (!set_soft_limit(RLIMIT_CORE, limits.core_bytes)) return "set its limit for core files";
-  if (!set_soft_limit(RLIMIT_NOFILE, limits.open_files)) return "set its limit for open files";
-  if (!set_soft_limit(RLIMIT_AS, limits.address_space_bytes)) return "set its limit for memory";
-  if (!set_soft_limit(RLIMIT_NPROC, limits.processes)) return "set its limit for processes";
+  if (!setup.cores.empty() && !set_cores(setup.cores)) return SetupStep::kCores;
+  if (!set_soft_limit(RLIMIT_CORE, limits.core_bytes)) return SetupStep::kCoreBytes;
+  if (!set_soft_limit(RLIMIT_NOFILE, limits.open_files)) return SetupStep::kOpenFiles;
+  if (!set_soft_limit(RLIMIT_AS, limits.address_space_bytes)) return SetupStep::kAddressSpace;
+  if (!set_soft_limit(RLIMIT_NPROC, limits.processes)) return SetupStep::kProcesses;
   const std::string& directory = setup.working_directory;
-  if (!directory.empty() && ::chdir(directory.c_str()) != 0) return "change to its working directory";
-  return nullptr;
+  if (!directory.empty() && ::chdir(directory.c_str()) != 0) return SetupStep::kWorkingDirectory;
+  return SetupStep::kNone;
+}
+
+std::string describe(SetupStep step, const ProcessSetup& setup) {
+  const auto limit = [](const char* what, int64_t value) {
+    return value == INT64_MAX ? concat("lift its limit of ", what) : concat("limit its ", what, " to ", value);
+  };
+  std::string cores;
+  switch (step) {
+    case SetupStep::kNone:
+      break;
+    case SetupStep::kCores:
+      for (const int core : setup.cores) cores += concat(' ', core);
+      return concat("bind it to the cores", cores);
+    case SetupStep::kCoreBytes:
+      return limit("core files in bytes", setup.limits.core_bytes);
+    case SetupStep::kOpenFiles:
+      return limit("open files", setup.limits.open_files);
+    case SetupStep::kAddressSpace:
+      return limit("memory in bytes", setup.limits.address_space_bytes);
+    case SetupStep::kProcesses:
+      return limit("user's processes", setup.limits.processes);
+    case SetupStep::kWorkingDirectory:
+      return concat("enter its working directory '", setup.working_directory, "'");
+  }
+  return "set it up";
 }
 
 }  // namespace fabric

@@ -35,8 +35,14 @@ struct ProcessSetup {
 /// Highest core number that a ProcessSetup may name, plus one.
 inline constexpr int kMaxCores = 8192;
 
-/// Changes the calling process. Returns nullptr, or what could not be done ("change to its working directory") with errno
-/// saying why. Async-signal-safe: may be called between fork and exec.
-const char* apply(const ProcessSetup& setup) noexcept;
+/// One of the changes that apply() makes, in their order.
+enum class SetupStep : uint8_t { kNone, kCores, kCoreBytes, kOpenFiles, kAddressSpace, kProcesses, kWorkingDirectory };
+
+/// Changes the calling process. Returns kNone, or the step that failed, with errno saying why. Async-signal-safe: may be
+/// called between fork and exec.
+SetupStep apply(const ProcessSetup& setup) noexcept;
+
+/// Returns what a step does, to stand after "cannot": "enter its working directory '/data'".
+std::string describe(SetupStep step, const ProcessSetup& setup);
 
 }  // namespace fabric

@@ -21,7 +21,7 @@ enum class Step : int { kGroup, kParent, kSetup, kDescriptors, kExec };
 struct Failure {
   Step step = Step::kExec;
   int error_number = 0;
-  const char* setup = nullptr;  // the part of the setup that failed; text of this very program
+  SetupStep setup = SetupStep::kNone;  // the part of kSetup that failed
 };
 
 // Everything that the child needs, made before the fork: after it only async-signal-safe calls are allowed, since other
@@ -87,7 +87,7 @@ Status prepare_descriptors(const ChildOptions& options, Prepared& prepared, Spaw
   return ok_status();
 }
 
-[[noreturn]] void give_up(const Prepared& prepared, Step step, const char* setup = nullptr) {
+[[noreturn]] void give_up(const Prepared& prepared, Step step, SetupStep setup = SetupStep::kNone) {
   const Failure failure{step, errno, setup};
   [[maybe_unused]] const ssize_t written = ::write(prepared.failure_pipe.get(), &failure, sizeof failure);
   ::_exit(127);
@@ -109,7 +109,8 @@ void reset_signals() {
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) give_up(prepared, Step::kParent);
     if (::getppid() != prepared.parent) ::_exit(127);  // it died before the signal was set
   }
-  if (const char* const failed = apply(*prepared.setup)) give_up(prepared, Step::kSetup, failed);
+  const SetupStep failed = apply(*prepared.setup);
+  if (failed != SetupStep::kNone) give_up(prepared, Step::kSetup, failed);
   if (::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) give_up(prepared, Step::kDescriptors);
   for (const InheritedFd& fd : prepared.descriptors) {
     if (::dup2(fd.fd, fd.number) < 0) give_up(prepared, Step::kDescriptors);
@@ -121,7 +122,7 @@ void reset_signals() {
 std::string action_of(const Failure& failure, const ChildOptions& options) {
   const std::string start = concat("start program '", options.program, "'");
   if (failure.step == Step::kExec) return start;
-  if (failure.step == Step::kSetup) return concat(start, " (", failure.setup, ")");
+  if (failure.step == Step::kSetup) return concat(start, " (", describe(failure.setup, options.setup), ")");
   return concat(start, " (setting up its ", failure.step == Step::kDescriptors ? "descriptors" : "process group", ")");
 }
 

@@ -107,6 +107,40 @@ TEST_F(ChildTest, NamesTheWorkingDirectoryThatCannotBeEntered) {
   EXPECT_NE(child.status().message().find("'/nowhere'"), std::string::npos);
 }
 
+TEST_F(ChildTest, SetsCoresAndLimits) {
+  ChildOptions options = shell("ulimit -n; ulimit -v; ulimit -c; grep Cpus_allowed_list /proc/self/status");
+  options.environment = {"PATH=/usr/bin:/bin"};
+  options.setup.cores = {0};
+  options.setup.limits = {.core_bytes = 0, .open_files = 64, .address_space_bytes = int64_t{1} << 30, .processes = -1};
+
+  EXPECT_TRUE(run(options).ok());
+
+  EXPECT_EQ(output_, "64\n1048576\n0\nCpus_allowed_list:\t0\n");
+}
+
+TEST_F(ChildTest, NamesTheLimitThatCannotBeSet) {
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  ChildOptions options = shell("");
+  options.setup.limits.open_files = static_cast<int64_t>(limit.rlim_max) + 1;
+
+  const Result<std::unique_ptr<Child>> child = Child::spawn(options);
+
+  EXPECT_NE(child.status().message().find(concat("limit its open files to ", options.setup.limits.open_files)),
+            std::string::npos)
+      << child.status().message();
+}
+
+TEST_F(ChildTest, NamesCoresThatThereAreNot) {
+  ChildOptions options = shell("");
+  options.setup.cores = {kMaxCores - 1};
+
+  const Result<std::unique_ptr<Child>> child = Child::spawn(options);
+
+  EXPECT_NE(child.status().message().find(concat("bind it to the cores ", kMaxCores - 1)), std::string::npos)
+      << child.status().message();
+}
+
 TEST_F(ChildTest, InheritsOnlyTheNamedDescriptorsAtTheirNumbers) {
   const UniqueFd first(::memfd_create("first", 0));  // not O_CLOEXEC: must be closed all the same
   const UniqueFd second(::memfd_create("second", MFD_CLOEXEC));

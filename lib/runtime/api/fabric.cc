@@ -20,6 +20,8 @@ int Fabric::node_rank() const { return core_->environment.node_rank(); }
 
 int Fabric::world_size() const { return core_->environment.world_size(); }
 
+int Fabric::restart_count() const { return core_->environment.restart_count(); }
+
 c10::Device Fabric::device() const { return core_->strategy->device(); }
 
 Strategy& Fabric::strategy() const { return *core_->strategy; }

@@ -24,6 +24,7 @@
 #include "core/unique_fd.h"
 #include "frames/codec.h"
 #include "frames/descriptor_packet.h"
+#include "frames/frame_buffer.h"
 #include "frames/messages.h"
 #include "runtime/accelerators/cuda_library.h"
 #include "runtime/worker/program_loader.h"
@@ -79,15 +80,16 @@ void warm_up() {
   static_cast<void>(at::relu(at::addmm(a, a, a)).sum().item<float>());
 }
 
-// Takes the rank's own environment, streams and limits. Returns what it could not do, with errno set.
-const char* become_rank(const RankToFork& rank) {
+// Takes the rank's own environment, streams and limits. Returns what it could not do, with errno set; empty if all is done.
+std::string become_rank(const RankToFork& rank) {
   for (const auto& [name, value] : rank.request.environment) ::setenv(name.c_str(), value.c_str(), 1);
   if (::dup2(rank.descriptors[kStdout].get(), STDOUT_FILENO) < 0) return "take its standard output";
   if (::dup2(rank.descriptors[kStderr].get(), STDERR_FILENO) < 0) return "take its standard error";
-  return apply(rank.request.setup);
+  const SetupStep failed = apply(rank.request.setup);
+  return failed == SetupStep::kNone ? "" : describe(failed, rank.request.setup);
 }
 
-[[noreturn]] void tell_and_exit(int agent_fd, const char* action) {
+[[noreturn]] void tell_and_exit(int agent_fd, const std::string& action) {
   const std::string message = errno_status(errno, action).message();
   const std::string frame =
       frames::frame_of(frames::encode(frames::WorkerMessage(frames::WorkerFailure{{}, message, {}, 0})));
@@ -132,12 +134,6 @@ class ForkServer {
     return frames::send_packet(socket_.get(), frames::encode(message));
   }
 
-  /// What the process between says to the fork server.
-  struct Outcome {
-    pid_t pid;
-    int error_number;
-  };
-
   Status serve() {
     FABRIC_ASSIGN_OR_RETURN(frames::DescriptorPacket packet, frames::receive_packet(socket_.get()));
     FABRIC_ASSIGN_OR_RETURN(frames::ForkRank request, frames::decode<frames::ForkRank>(packet.payload));
@@ -149,37 +145,24 @@ class ForkServer {
   }
 
   // Returns the rank's process id, or -1 with errno set. The process between ends at once, so that the rank becomes the
-  // supervisor's child.
+  // supervisor's child. It shares this one's memory until then (vfork), since copying the page tables is most of the cost:
+  // what it writes to `pid` is read here.
   pid_t fork_twice(RankToFork& rank) {
-    int ends[2] = {-1, -1};
-    if (::pipe2(ends, O_CLOEXEC) != 0) return -1;
-    UniqueFd read_end(ends[0]);
-    UniqueFd write_end(ends[1]);
-    const pid_t middle = ::fork();
+    volatile pid_t pid = -1;
+    volatile int error_number = 0;
+    const pid_t middle = ::vfork();
     if (middle < 0) return -1;
     if (middle == 0) {
-      read_end.reset();
-      fork_rank(rank, std::move(write_end));
+      const pid_t self = ::getpid();
+      pid = ::fork();
+      if (pid == 0) run_rank(rank, self);
+      error_number = errno;
+      if (pid > 0) ::setpgid(pid, pid);  // before anybody hears of it, who might signal the group
+      ::_exit(0);
     }
-    write_end.reset();
-    Outcome outcome{-1, ECHILD};
-    [[maybe_unused]] const ssize_t got = ::read(read_end.get(), &outcome, sizeof outcome);
     ::waitpid(middle, nullptr, 0);
-    errno = outcome.error_number;
-    return outcome.pid;
-  }
-
-  [[noreturn]] void fork_rank(RankToFork& rank, UniqueFd outcome_pipe) {
-    const pid_t middle = ::getpid();
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-      outcome_pipe.reset();
-      run_rank(rank, middle);
-    }
-    const Outcome outcome{pid, errno};
-    if (pid > 0) ::setpgid(pid, pid);  // before anybody hears of it, who might signal the group
-    [[maybe_unused]] const ssize_t written = ::write(outcome_pipe.get(), &outcome, sizeof outcome);
-    ::_exit(0);
+    errno = error_number;
+    return pid;
   }
 
   [[noreturn]] void run_rank(RankToFork& rank, pid_t middle) {
@@ -188,7 +171,7 @@ class ForkServer {
     ::setrlimit(RLIMIT_CORE, &core_limit_);
     const int agent_fd = rank.descriptors[kAgent].release();
     const int crash_fd = rank.descriptors[kCrash].release();
-    if (const char* const action = become_rank(rank)) tell_and_exit(agent_fd, action);
+    if (const std::string action = become_rank(rank); !action.empty()) tell_and_exit(agent_fd, action);
     rank.descriptors.clear();
     const int code = fabric_worker_main(agent_fd, crash_fd);
     std::fflush(nullptr);

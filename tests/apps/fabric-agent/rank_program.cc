@@ -157,7 +157,7 @@ std::string mode_of(const char* name, const std::string& otherwise) {
   for (size_t i = 0; i < descriptors.size(); ++i) ::dup2(descriptors[i].get(), kTargets[i]);
   descriptors.clear();
   for (const auto& [name, value] : request.environment) ::setenv(name.c_str(), value.c_str(), 1);
-  if (apply(request.setup) != nullptr) ::_exit(97);
+  if (apply(request.setup) != SetupStep::kNone) ::_exit(97);
   be_rank();
 }
 
@@ -187,7 +187,10 @@ pid_t fork_rank(const frames::ForkRank& request, std::vector<UniqueFd> descripto
     if (!frames::send_packet(socket, frames::encode(message)).ok()) ::_exit(0);
   };
   if (mode == "hang") wait_forever();
-  if (mode == "abort") crash();
+  if (mode == "abort") {
+    ::prctl(PR_SET_DUMPABLE, 0);
+    std::abort();
+  }
   if (mode == "garbage") {
     [[maybe_unused]] const Status sent = frames::send_packet(socket, "garbage");
     wait_forever();

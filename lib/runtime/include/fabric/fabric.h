@@ -60,6 +60,8 @@ class FABRIC_API Fabric {
   int local_rank() const;
   int node_rank() const;
   int world_size() const;
+  /// Returns how often the ranks of this job were started again after one of them had failed.
+  int restart_count() const;
   bool is_global_zero() const { return global_rank() == 0; }
   /// Returns the device that this rank computes on.
   c10::Device device() const;
