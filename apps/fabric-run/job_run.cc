@@ -16,6 +16,7 @@
 #include "job/job_json.h"
 #include "job_settings.h"
 #include "local_agent.h"
+#include "process/reaper.h"
 #include "process/signals.h"
 #include "program_copy.h"
 #include "run_directory.h"
@@ -25,6 +26,7 @@ namespace fabric::launcher {
 namespace {
 
 constexpr Nanoseconds kAgentEndTimeout = std::chrono::seconds(10);
+constexpr Nanoseconds kKillTimeout = std::chrono::seconds(2);
 constexpr Nanoseconds kReaderPatience = std::chrono::seconds(5);
 constexpr const char* kAgentId = "node0";
 
@@ -85,6 +87,7 @@ class JobRun {
 };
 
 Result<int> JobRun::run() {
+  FABRIC_RETURN_IF_ERROR(process::become_subreaper());  // of what an agent that is killed leaves behind
   FABRIC_RETURN_IF_ERROR(make_directory());
   FABRIC_ASSIGN_OR_RETURN(signals_,
                           process::SignalWatcher::create(loop_, {std::begin(kRunSignals), std::end(kRunSignals)},
@@ -160,6 +163,9 @@ void JobRun::on_agent_ended() {
   if (report_.agent_failure.empty()) report_.agent_failure = "fabric-agent ended, but its job had not";
   record("agent_ended", {{"agent", kAgentId}, {"reason", report_.agent_failure}});
   coordinator_->request_stop("the agent of this node ended", exit_code::kFailure, true);
+  // What it left behind came to this process. With nothing alive its lease need not be waited for.
+  if (process::kill_all_descendants(kKillTimeout, clock_))
+    coordinator_->report_gone({kAgentId}, "its processes have ended");
 }
 
 void JobRun::on_finished(rendezvous::JobOutcome outcome) {

@@ -211,6 +211,10 @@ CoordinatorHost::CoordinatorHost(std::shared_ptr<Impl> impl) : impl_(std::move(i
 CoordinatorHost::~CoordinatorHost() { impl_->stop(); }
 Status CoordinatorHost::adopt_agent(UniqueFd socket) { return impl_->adopt(std::move(socket)); }
 
+void CoordinatorHost::report_gone(const AgentId& agent, const std::string& reason) {
+  impl_->handle(rendezvous::AgentGone{agent, reason});
+}
+
 void CoordinatorHost::request_stop(const std::string& reason, int exit_code, bool immediate) {
   impl_->handle(rendezvous::StopRequested{reason, exit_code, immediate});
 }

@@ -42,6 +42,8 @@ class CoordinatorHost {
 
   /// Serves the agent at the other end of `socket`, a connected stream socket whose peer the caller answers for.
   Status adopt_agent(UniqueFd socket);
+  /// Says that an agent and all of its ranks are gone, as whoever started it knows: its lease need not be waited for.
+  void report_gone(const AgentId& agent, const std::string& reason);
   /// Ends the job: after the grace period, or at once if `immediate`, also where an earlier request still waits. It ends
   /// with `exit_code` unless its ranks ended well or asked to be requeued.
   void request_stop(const std::string& reason, int exit_code, bool immediate);

@@ -74,6 +74,11 @@ void Coordinator::on(const AgentLost& event) {
   if (agent != state_.agents.end() && agent->second.connected) lose(event.agent, event.reason);
 }
 
+void Coordinator::on(const AgentGone& event) {
+  if (is_part_of_current(event.agent)) state_.generation->members.at(event.agent).stopped = true;
+  on(AgentLost{event.agent, event.reason});
+}
+
 void Coordinator::on(const MessageFrom& event) {
   const auto agent = state_.agents.find(event.agent);
   if (agent == state_.agents.end() || !agent->second.connected) {

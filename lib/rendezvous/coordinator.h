@@ -33,6 +33,7 @@ class Coordinator {
   void on(const Tick&) {}
   void on(const AgentJoined& event);
   void on(const AgentLost& event);
+  void on(const AgentGone& event);
   void on(const MessageFrom& event);
   void on(const StopRequested& event);
 

@@ -28,6 +28,11 @@ struct AgentLost {
   AgentId agent;
   std::string reason;
 };
+/// An agent and all of its ranks are known to be gone: whoever started it has seen the end of its processes.
+struct AgentGone {
+  AgentId agent;
+  std::string reason;
+};
 struct MessageFrom {
   AgentId agent;
   AgentMessage message;
@@ -42,7 +47,7 @@ struct StopRequested {
   /// Without the grace period. A second, immediate request cuts the grace period of the first short.
   bool immediate = false;
 };
-using Event = std::variant<Tick, AgentJoined, AgentLost, MessageFrom, StopRequested>;
+using Event = std::variant<Tick, AgentJoined, AgentLost, AgentGone, MessageFrom, StopRequested>;
 
 // ---- what the coordinator wants done ----------------------------------------------------------------------------------
 

@@ -28,7 +28,6 @@ using fabric::testing::run_job;
 using fabric::testing::RunningJob;
 using fabric::testing::TemporaryDirectory;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 const fs::path kWorkers = FABRIC_TEST_WORKERS_DIR;
 
@@ -38,12 +37,6 @@ std::string job_of(const fs::path& program, int times, const std::string& more =
       << "fabric: {accelerator: cpu, strategy: ddp, devices: 2}\nthreads: 1\nelastic: {max_restarts: " << times << "}\n"
       << more;
   return job.str();
-}
-
-size_t count_of(const std::string& text, const std::string& part) {
-  size_t count = 0;
-  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
-  return count;
 }
 
 TEST(RestartTest, StartsTheRanksAgainAndKeepsTheLogsOfEveryLife) {

@@ -157,5 +157,26 @@ TEST_F(CoordinatorStopTest, NothingHappensAfterTheEnd) {
   EXPECT_THAT(actions_, IsEmpty());
 }
 
+TEST_F(CoordinatorStopTest, DoesNotWaitForTheLeaseOfAnAgentThatIsKnownToBeGone) {
+  start_one();
+  at(StopRequested{"the agent ended", 1, true});
+  lose("a");
+  ASSERT_EQ(outcome(), std::nullopt) << "its ranks may be alive";
+
+  at(AgentGone{{"a"}, "its processes have ended"});
+
+  ASSERT_TRUE(outcome());
+  EXPECT_EQ(outcome()->exit_code, 1);
+}
+
+TEST_F(CoordinatorStopTest, AnAgentThatIsKnownToBeGoneIsLost) {
+  start_one();
+
+  at(AgentGone{{"a"}, "its processes have ended"});
+
+  EXPECT_EQ(phase(), Phase::kGathering);
+  EXPECT_THAT(coordinator_->state().agents, IsEmpty());
+}
+
 }  // namespace
 }  // namespace fabric::rendezvous
