@@ -107,7 +107,7 @@ void Simulation::break_connection(const std::string& name) {
 
 void Simulation::die(const std::string& name) {
   SimAgent& agent = agents_[name];
-  if (agent.plan) impaired_.insert(agent.plan->generation);
+  if (!agent.ranks.empty()) impaired_.insert(agent.plan->generation);
   agent.alive = false;
   agent.ranks.clear();
   ++agent.connection;
