@@ -42,9 +42,11 @@ class CoordinatorHost {
 
   /// Serves the agent at the other end of `socket`, a connected stream socket whose peer the caller answers for.
   Status adopt_agent(UniqueFd socket);
-  /// Ends the job: after the grace period, or at once if `immediate`, also where an earlier request still waits. It ends
-  /// with `exit_code` unless its ranks ended well or asked to be requeued.
+  /// Ends the job: at a step that its ranks agree on, or after the grace period where they have none; at once if `immediate`,
+  /// also where an earlier request still waits. It ends with `exit_code` unless its ranks ended well or saved their state.
   void request_stop(const std::string& reason, int exit_code, bool immediate);
+  /// Passes a signal on to those ranks that have a handler for it.
+  void signal_ranks(int signal);
 
  private:
   class Impl;
