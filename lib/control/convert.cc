@@ -151,8 +151,7 @@ Result<AgentMessage> from_wire(const v1::AgentMessage& wire) {
       return AgentMessage(GenerationStopped{from_wire(wire.generation_stopped().generation())});
     case v1::AgentMessage::kRanksSignaled: {
       const v1::RanksSignaled& signaled = wire.ranks_signaled();
-      return AgentMessage(
-          RanksSignaled{from_wire(signaled.generation()), signaled.signal(), signaled.num_ranks()});
+      return AgentMessage(RanksSignaled{from_wire(signaled.generation()), signaled.signal(), signaled.num_ranks()});
     }
     case v1::AgentMessage::kLogLines:
       return read(wire.log_lines());

@@ -116,8 +116,8 @@ struct Goodbye {
   }
 };
 
-using AgentMessage =
-    std::variant<Join, Heartbeat, RankProgress, RankReached, RankExited, GenerationStopped, RanksSignaled, LogLines, Goodbye>;
+using AgentMessage = std::variant<Join, Heartbeat, RankProgress, RankReached, RankExited, GenerationStopped,
+                                  RanksSignaled, LogLines, Goodbye>;
 
 /// Answer to Join.
 struct Welcome {

@@ -10,11 +10,11 @@ namespace fabric::rendezvous {
 
 /// What is remembered of a job's restarts.
 struct RestartHistory {
-  int restart_count = 0;             ///< in the whole job
-  std::deque<TimePoint> restarts;    ///< those that count still, oldest first
-  int64_t furthest_step = -1;        ///< highest step that a rank has reported, in whatever generation; -1: none has
-  int64_t step_of_last_failure = -1; ///< furthest_step when a generation failed last
-  int failures_without_progress = 0; ///< failed generations in a row that did not raise furthest_step
+  int restart_count = 0;              ///< in the whole job
+  std::deque<TimePoint> restarts;     ///< those that count still, oldest first
+  int64_t furthest_step = -1;         ///< highest step that a rank has reported, in whatever generation; -1: none has
+  int64_t step_of_last_failure = -1;  ///< furthest_step when a generation failed last
+  int failures_without_progress = 0;  ///< failed generations in a row that did not raise furthest_step
 };
 
 /// What may follow a failed generation.

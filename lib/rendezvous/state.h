@@ -67,7 +67,7 @@ struct State {
   RestartHistory restarts;
   std::optional<TimePoint> gathering_since;
   std::optional<TimePoint> enough_since;  ///< since when at least min_nodes agents have been there
-  std::optional<StepStop> step_stop;  ///< since the ranks were asked for a step
+  std::optional<StepStop> step_stop;      ///< since the ranks were asked for a step
   std::optional<Stopping> stopping;
   std::optional<StopRequested> stop_requested;
   uint64_t stale_messages = 0;  ///< messages of older generations or unknown agents, ignored

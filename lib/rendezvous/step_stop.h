@@ -14,9 +14,9 @@ namespace fabric::rendezvous {
 /// waits for another one in a collective answers too; and whoever waits at an earlier step is let go.
 struct StepStop {
   std::string reason;
-  TimePoint deadline;                  ///< when the ranks must have ended
-  std::map<int, int64_t> reached = {}; ///< answers by global rank
-  std::optional<int64_t> step = {};    ///< where they stop, once all have answered
+  TimePoint deadline;                   ///< when the ranks must have ended
+  std::map<int, int64_t> reached = {};  ///< answers by global rank
+  std::optional<int64_t> step = {};     ///< where they stop, once all have answered
 };
 
 }  // namespace fabric::rendezvous

@@ -29,7 +29,8 @@ constexpr int kRanks = 3;
 std::string job_of(const std::string& args, const std::string& elastic) {
   std::ostringstream job;
   job << "name: steps\nprogram: " << FABRIC_TEST_WORKERS_DIR << "/steps.so\nargs: {" << args << "}\n"
-      << "fabric: {accelerator: cpu, strategy: auto, devices: " << kRanks << "}\nelastic: {" << elastic << "}\nthreads: 1\n";
+      << "fabric: {accelerator: cpu, strategy: auto, devices: " << kRanks << "}\nelastic: {" << elastic
+      << "}\nthreads: 1\n";
   return job.str();
 }
 

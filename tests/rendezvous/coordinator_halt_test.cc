@@ -20,9 +20,7 @@ class CoordinatorHaltTest : public CoordinatorFixture {
     clear();
     at(StopRequested{"stopped by SIGINT", 130, false});
   }
-  void reached(const std::string& agent, int rank, int64_t step) {
-    say(agent, RankReached{generation(), rank, step});
-  }
+  void reached(const std::string& agent, int rank, int64_t step) { say(agent, RankReached{generation(), rank, step}); }
   void all_reach(int64_t first, int64_t second, int64_t third, int64_t fourth) {
     reached("a", 0, first);
     reached("a", 1, second);

@@ -5,8 +5,7 @@
 namespace fabric::rendezvous {
 namespace {
 
-constexpr Phase kPhases[] = {Phase::kGathering, Phase::kRunning, Phase::kHalting, Phase::kStopping,
-                             Phase::kFinished};
+constexpr Phase kPhases[] = {Phase::kGathering, Phase::kRunning, Phase::kHalting, Phase::kStopping, Phase::kFinished};
 constexpr PhaseEvent kEvents[] = {PhaseEvent::kGathered, PhaseEvent::kHaltAsked, PhaseEvent::kStopNeeded,
                                   PhaseEvent::kMayRunAgain, PhaseEvent::kGaveUp};
 

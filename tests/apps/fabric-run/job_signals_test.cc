@@ -28,8 +28,8 @@ using fabric::testing::job_arguments;
 using fabric::testing::JobResult;
 using fabric::testing::RunningJob;
 using fabric::testing::TemporaryDirectory;
-using ::testing::HasSubstr;
 using nlohmann::json;
+using ::testing::HasSubstr;
 
 std::string job_of(int ranks, const std::string& env, const std::string& more = "") {
   return "name: test\nprogram: " + std::string(FABRIC_NOTED_PROGRAM) +
@@ -39,7 +39,8 @@ std::string job_of(int ranks, const std::string& env, const std::string& more = 
 
 /// Returns the first event of that name.
 std::optional<json> event_of(const std::vector<json>& events, const std::string& name) {
-  const auto found = std::find_if(events.begin(), events.end(), [&](const json& one) { return one.at("event") == name; });
+  const auto found =
+      std::find_if(events.begin(), events.end(), [&](const json& one) { return one.at("event") == name; });
   return found == events.end() ? std::nullopt : std::optional(*found);
 }
 
