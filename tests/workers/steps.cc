@@ -36,7 +36,7 @@ int train(fabric::Fabric& fabric, const fabric::Arguments& args) {
   fabric::State state{{"count", count}};
   const LastWord last_word(fabric);
   for (int step = 1;; ++step) {
-    ::usleep(random() % 3'000);
+    ::usleep(static_cast<useconds_t>(random() % 3'000));
     if (step % 2 == 0) fabric.barrier("step");
     if (gets_stuck && step == 10) {
       std::puts("stuck");
@@ -45,7 +45,9 @@ int train(fabric::Fabric& fabric, const fabric::Arguments& args) {
     }
     count += 1;
     if (!is_quiet) fabric.end_step(state);
-    if (step == 1) std::puts("first step"), std::fflush(stdout);
+    if (step > 1) continue;
+    std::puts("first step");
+    std::fflush(stdout);
   }
 }
 FABRIC_PROGRAM(train);

@@ -92,7 +92,7 @@ TEST_P(StoppingSignalTest, TheFirstOneStopsPolitelyAndTheSecondOneKills) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Signals, StoppingSignalTest, ::testing::Values(SIGINT, SIGTERM, SIGHUP),
-                         [](const auto& info) { return std::string(::sigabbrev_np(info.param)); });
+                         [](const auto& tested) { return std::string(::sigabbrev_np(tested.param)); });
 
 TEST_F(JobSignalsTest, RanksThatDoNotAnswerAreEndedWhenTheStopTimeoutIsOver) {
   RunningJob job(directory_, this->job(2, "PROGRAM_MODE: steps4, PROGRAM_MODE_1: stuck",
