@@ -131,6 +131,10 @@ void print_signal(int number) {
 
 [[noreturn]] void act(const std::string& mode) {
   if (mode == "exit3") ::_exit(3);
+  if (mode == "fail-at-2") {
+    say(frames::WorkerStep{2});
+    ::_exit(3);
+  }
   if (mode == "abort") crash();
   if (mode == "grandchild") leave_grandchild();
   if (mode == "flood") flood();
