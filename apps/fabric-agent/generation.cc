@@ -37,6 +37,22 @@ void Generation::stop(Nanoseconds grace, const std::string& reason) {
   timer_ = context_.loop.call_after(grace, [this] { kill_ranks(); });
 }
 
+void Generation::ask_steps() {
+  for (const auto& rank : ranks_) rank->ask_step();
+}
+
+void Generation::limit_steps(int64_t step) {
+  for (const auto& rank : ranks_) {
+    if (!rank->is_gone()) rank->limit_steps(step);
+  }
+}
+
+void Generation::signal_ranks(int signal_number) {
+  RanksSignaled signaled{plan_.generation, signal_number, 0};
+  for (const auto& rank : ranks_) signaled.num_ranks += rank->signal_if_caught(signal_number) ? 1 : 0;
+  port_.send(signaled);
+}
+
 void Generation::reply(int local_rank, const frames::StoreReply& reply) {
   ranks_[static_cast<size_t>(local_rank)]->reply(reply);
 }

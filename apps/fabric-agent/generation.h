@@ -36,6 +36,12 @@ class Generation final : public RankObserver {
   void start(const Environment& inherited);
   /// Ends all ranks: SIGTERM, then SIGKILL after `grace`; SIGKILL at once if it is 0. May be called again with less.
   void stop(Nanoseconds grace, const std::string& reason);
+  /// Asks each rank where it can stop; RankReached of each that is there follows.
+  void ask_steps();
+  /// Lets the ranks go on to the end of `step`.
+  void limit_steps(int64_t step);
+  /// Sends a signal to those ranks that have a handler for it, and says to how many.
+  void signal_ranks(int signal_number);
   /// Carries an answer of the store to its rank, if that is still there.
   void reply(int local_rank, const frames::StoreReply& reply);
 

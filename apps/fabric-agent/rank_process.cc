@@ -5,6 +5,7 @@
 #include "core/exit_codes.h"
 #include "crash_trace.h"
 #include "frames/codec.h"
+#include "process/signals.h"
 
 namespace fabric::agent {
 
@@ -30,8 +31,29 @@ void RankProcess::start(const RankLaunch& launch) {
   context_.starter.start(launch, [this](Result<StartedRank> started) { on_started(std::move(started)); });
 }
 
+void RankProcess::ask_step() {
+  const bool is_there = state_ == RankState::kLoading || state_ == RankState::kReady;
+  if (is_there && channel_->is_open()) {
+    is_asked_ = true;
+    channel_->send(frames::encode(frames::SupervisorMessage(frames::StepQuery{})));
+  } else if (state_ != RankState::kDraining && state_ != RankState::kGone) {
+    observer_.on_reached({assignment_.plan.generation, report_.global_rank, -1});
+  }
+}
+
+void RankProcess::limit_steps(int64_t step) {
+  if (is_asked_) channel_->send(frames::encode(frames::SupervisorMessage(frames::StepLimit{step})));
+}
+
+bool RankProcess::signal_if_caught(int signal_number) {
+  if (pid() == 0 || !process::catches_signal(pid(), signal_number)) return false;
+  process_->signal(signal_number);
+  return true;
+}
+
 void RankProcess::terminate() {
   terminated_ = true;
+  limit_steps(frames::kNoStepLimit);
   if (process_ != nullptr) process_->signal_group(SIGTERM);
 }
 

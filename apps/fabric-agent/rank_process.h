@@ -69,7 +69,14 @@ class RankProcess {
 
   /// Starts the process. Whatever goes wrong ends in on_exited(), perhaps before start() returns.
   void start(const RankLaunch& launch);
-  /// Asks the rank's process group to end (SIGTERM).
+  /// Asks where the rank can stop; on_reached() is the answer, at once for a rank that has not begun. One that has ended, or
+  /// is about to, does not answer.
+  void ask_step();
+  /// Lets the rank go on to the end of `step`, after ask_step().
+  void limit_steps(int64_t step);
+  /// Sends a signal to the rank's own process if it has a handler for it, and returns whether it has.
+  bool signal_if_caught(int signal_number);
+  /// Asks the rank's process group to end (SIGTERM); a rank that waits for the end of its steps waits no longer.
   void terminate();
   /// Ends the rank's process group (SIGKILL). `reason` goes into its report.
   void kill(const std::string& reason);
@@ -120,6 +127,7 @@ class RankProcess {
   process::TimerId deadline_;
   process::TimerId step_timer_;
   int64_t reported_step_ = -1;
+  bool is_asked_ = false;    // where it can stop
   bool terminated_ = false;  // SIGTERM was sent because the generation stops
   bool killed_ = false;      // SIGKILL was sent because the generation stops
   bool spoke_ = false;       // a failure of its own came before that

@@ -120,8 +120,20 @@ void Supervisor::on_order(const StartGeneration& order) {
   generation_->stop(Nanoseconds(0), concat("generation ", newest_, " begins"));
 }
 
+void Supervisor::on_order(const AskSteps& order) {
+  if (runs(order.generation)) generation_->ask_steps();
+}
+
+void Supervisor::on_order(const StopAtStep& order) {
+  if (runs(order.generation)) generation_->limit_steps(order.step);
+}
+
+void Supervisor::on_order(const SignalRanks& order) {
+  if (runs(order.generation)) generation_->signal_ranks(order.signal);
+}
+
 void Supervisor::on_order(const StopGeneration& order) {
-  if (generation_ != nullptr && generation_->id() == order.generation) {
+  if (runs(order.generation)) {
     generation_->stop(std::chrono::milliseconds(order.grace_ms), order.reason);
   } else if (next_plan_.has_value() && next_plan_->generation == order.generation) {
     drop_next_plan();

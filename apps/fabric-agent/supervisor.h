@@ -68,11 +68,15 @@ class Supervisor {
   void on_message(const frames::StoreReply& reply);
   void on_message(const frames::LeaseExtended& lease);
   void on_order(const StartGeneration& order);
+  void on_order(const AskSteps& order);
+  void on_order(const StopAtStep& order);
+  void on_order(const SignalRanks& order);
   void on_order(const StopGeneration& order);
   void on_order(const Shutdown& order);
   template <class Other>
   void on_order(const Other&) {}  // Welcome and HeartbeatAck are the link's
   void start_generation(GenerationPlan plan);
+  bool runs(GenerationId generation) const { return generation_ != nullptr && generation_->id() == generation; }
   void drop_next_plan();
   void on_generation_stopped();
   void forward_store_call(int local_rank, frames::StoreCall call);

@@ -61,7 +61,10 @@ class JobRun {
   Status start_coordinator(rendezvous::Settings settings);
   void say_what_starts(const rendezvous::Settings& settings);
 
+  Status watch_signals();
   void on_signal(int number);
+  void stop_by(int number);
+  void reap_orphans() const;
   void on_agent_ended();
   void on_finished(rendezvous::JobOutcome outcome);
   void record(const std::string& event, const rendezvous::Fields& fields);
@@ -89,13 +92,11 @@ class JobRun {
 Result<int> JobRun::run() {
   FABRIC_RETURN_IF_ERROR(process::become_subreaper());  // of what an agent that is killed leaves behind
   FABRIC_RETURN_IF_ERROR(make_directory());
-  FABRIC_ASSIGN_OR_RETURN(signals_,
-                          process::SignalWatcher::create(loop_, {std::begin(kRunSignals), std::end(kRunSignals)},
-                                                         [this](int number) { on_signal(number); }));
   rendezvous::Settings settings = make_settings(
       request_.job, request_.cluster, {report_.run_id, directory_.path, program_, request_.current_directory});
   FABRIC_RETURN_IF_ERROR(start_agent(settings.base));  // before gRPC has threads
   FABRIC_RETURN_IF_ERROR(start_coordinator(std::move(settings)));
+  FABRIC_RETURN_IF_ERROR(watch_signals());
   loop_.run();
   return write_report();
 }
@@ -148,11 +149,31 @@ void JobRun::say_what_starts(const rendezvous::Settings& settings) {
                               nodes == 1 ? " node" : " nodes", ", in ", directory_.path));
 }
 
+// Those that came before, while nothing could be done about them, come now.
+Status JobRun::watch_signals() {
+  const std::vector<int> signals = process::without_ignored({std::begin(kRunSignals), std::end(kRunSignals)});
+  FABRIC_ASSIGN_OR_RETURN(signals_,
+                          process::SignalWatcher::create(loop_, signals, [this](int number) { on_signal(number); }));
+  reap_orphans();
+  return ok_status();
+}
+
 void JobRun::on_signal(int number) {
+  if (number == SIGCHLD) return reap_orphans();
+  if (number == SIGUSR1 || number == SIGUSR2) return coordinator_->signal_ranks(number);
+  stop_by(number);
+}
+
+// The first process of a container is given every process there whose parent ends.
+void JobRun::reap_orphans() const {
+  if (::getpid() == 1) process::reap_children_except(std::vector<pid_t>{agent_->pid()});
+}
+
+void JobRun::stop_by(int number) {
   const std::string name = concat("SIG", ::sigabbrev_np(number));
-  const bool immediate = report_.stop_was_requested;
+  const bool immediate = report_.stop_was_requested || number == SIGQUIT;
   report_.stop_was_requested = true;
-  display_.show_notice(immediate ? concat(name, " again: killing the ranks")
+  display_.show_notice(immediate ? concat(name, ": killing the ranks")
                                  : concat(name, ": stopping the ranks; once more kills them"));
   coordinator_->request_stop("stopped by " + name, exit_code::kSignalBase + number, immediate);
 }

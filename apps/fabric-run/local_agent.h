@@ -44,6 +44,7 @@ class LocalAgent {
   /// Returns how it ended, for people: "fabric-agent (pid 12) was killed by SIGKILL", with its last lines; empty while it
   /// runs and after a good end.
   std::string failure() const;
+  int pid() const { return process_->pid(); }
   bool has_ended() const { return is_reaped_ && is_closed_; }
   /// Ends the agent at once; its supervisor sees to the ranks.
   void kill() { process_->signal_group(SIGKILL); }

@@ -64,7 +64,9 @@ Result<RunRequest> make_request(const RunCommand& command, const cluster::Variab
 
 int run(const RunCommand& command) {
   std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away ends the output, not the job
-  const Status blocked = process::block_signals({std::begin(kRunSignals), std::end(kRunSignals)});
+  std::signal(SIGCHLD, SIG_DFL);  // where it is ignored, the kernel throws away how children end
+  const Status blocked =
+      process::block_signals(process::without_ignored({std::begin(kRunSignals), std::end(kRunSignals)}));
   if (!blocked.ok()) return fail(exit_code::kFailure, blocked);
 
   auto job = job::read_job(command.job, command.overrides);

@@ -45,6 +45,12 @@ void fill(v1::AgentMessage& wire, const RankExited& exited) {
 void fill(v1::AgentMessage& wire, const GenerationStopped& stopped) {
   *wire.mutable_generation_stopped()->mutable_generation() = to_wire(stopped.generation);
 }
+void fill(v1::AgentMessage& wire, const RanksSignaled& signaled) {
+  v1::RanksSignaled& to = *wire.mutable_ranks_signaled();
+  *to.mutable_generation() = to_wire(signaled.generation);
+  to.set_signal(signaled.signal);
+  to.set_num_ranks(signaled.num_ranks);
+}
 void fill(v1::AgentMessage& wire, const LogLines& lines) {
   v1::LogLines& to = *wire.mutable_log_lines();
   *to.mutable_generation() = to_wire(lines.generation);
@@ -143,6 +149,10 @@ Result<AgentMessage> from_wire(const v1::AgentMessage& wire) {
           RankExited{from_wire(wire.rank_exited().generation()), from_wire(wire.rank_exited().report())});
     case v1::AgentMessage::kGenerationStopped:
       return AgentMessage(GenerationStopped{from_wire(wire.generation_stopped().generation())});
+    case v1::AgentMessage::kRanksSignaled: {
+      const v1::RanksSignaled& signaled = wire.ranks_signaled();
+      return AgentMessage(RanksSignaled{from_wire(signaled.generation()), signaled.signal(), signaled.num_ranks()});
+    }
     case v1::AgentMessage::kLogLines:
       return read(wire.log_lines());
     case v1::AgentMessage::kGoodbye:

@@ -219,4 +219,6 @@ void CoordinatorHost::request_stop(const std::string& reason, int exit_code, boo
   impl_->handle(rendezvous::StopRequested{reason, exit_code, immediate});
 }
 
+void CoordinatorHost::signal_ranks(int signal) { impl_->handle(rendezvous::SignalRequested{signal}); }
+
 }  // namespace fabric::control

@@ -44,9 +44,11 @@ class CoordinatorHost {
   Status adopt_agent(UniqueFd socket);
   /// Says that an agent and all of its ranks are gone, as whoever started it knows: its lease need not be waited for.
   void report_gone(const AgentId& agent, const std::string& reason);
-  /// Ends the job: after the grace period, or at once if `immediate`, also where an earlier request still waits. It ends
-  /// with `exit_code` unless its ranks ended well or asked to be requeued.
+  /// Ends the job: at a step that its ranks agree on, or after the grace period where they have none; at once if `immediate`,
+  /// also where an earlier request still waits. It ends with `exit_code` unless its ranks ended well or saved their state.
   void request_stop(const std::string& reason, int exit_code, bool immediate);
+  /// Passes a signal on to those ranks that have a handler for it.
+  void signal_ranks(int signal);
 
  private:
   class Impl;

@@ -83,6 +83,17 @@ struct GenerationStopped {
   }
 };
 
+/// Answer to SignalRanks: how many ranks of this node the signal was sent to.
+struct RanksSignaled {
+  GenerationId generation;
+  int signal = 0;
+  int num_ranks = 0;
+  template <class V>
+  void fields(V& v) {
+    v(generation.term, generation.counter, signal, num_ranks);
+  }
+};
+
 /// Whole lines of one rank's output, best effort: dropped when the reader is slow, with `dropped` counting them.
 struct LogLines {
   GenerationId generation;
@@ -105,8 +116,8 @@ struct Goodbye {
   }
 };
 
-using AgentMessage =
-    std::variant<Join, Heartbeat, RankProgress, RankReached, RankExited, GenerationStopped, LogLines, Goodbye>;
+using AgentMessage = std::variant<Join, Heartbeat, RankProgress, RankReached, RankExited, GenerationStopped,
+                                  RanksSignaled, LogLines, Goodbye>;
 
 /// Answer to Join.
 struct Welcome {
@@ -155,7 +166,7 @@ struct StopAtStep {
   }
 };
 
-/// Send `signal` to those ranks that have a handler for it.
+/// Send `signal` to those ranks that have a handler for it. Answered by RanksSignaled.
 struct SignalRanks {
   GenerationId generation;
   int signal = 0;

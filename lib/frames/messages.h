@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <variant>
@@ -88,6 +89,8 @@ struct StepQuery {
     v();
   }
 };
+/// StepLimit of a worker that is to go on as if it had not been asked.
+inline constexpr int64_t kNoStepLimit = std::numeric_limits<int64_t>::max();
 /// Lets the worker go on to the end of `step`, and stop there.
 struct StepLimit {
   int64_t step = 0;

@@ -68,6 +68,10 @@ void Child::signal_group(int signal_number) {
   if (!reaped_) ::kill(-pid_, signal_number);
 }
 
+void Child::signal(int signal_number) {
+  if (!reaped_) ::kill(pid_, signal_number);
+}
+
 // The group is killed before its leader is reaped: until then nobody else can have its number.
 ChildExit Child::reap() {
   signal_group(SIGKILL);

@@ -75,6 +75,9 @@ class Child {
   /// Sends a signal to all of the child's process group; nothing happens once the child is reaped.
   void signal_group(int signal_number);
 
+  /// Sends a signal to the child alone; nothing happens once it is reaped.
+  void signal(int signal_number);
+
   int pid() const { return pid_; }
   bool is_reaped() const { return reaped_; }
   /// Give up the parent's ends of the pipes: non-blocking, none unless the stream is kPipe, or if taken.

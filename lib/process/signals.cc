@@ -5,6 +5,8 @@
 
 #include <cerrno>
 #include <csignal>
+#include <fstream>
+#include <string>
 
 #include "process/event_loop.h"
 
@@ -24,6 +26,27 @@ Status block_signals(const std::vector<int>& signals) {
   const sigset_t set = set_of(signals);
   const int error_number = ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   return error_number == 0 ? ok_status() : errno_status(error_number, "block signals");
+}
+
+std::vector<int> without_ignored(const std::vector<int>& signals) {
+  std::vector<int> heeded;
+  for (const int number : signals) {
+    struct sigaction action {};
+    const bool is_ignored = ::sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+    if (!is_ignored) heeded.push_back(number);
+  }
+  return heeded;
+}
+
+bool catches_signal(pid_t pid, int signal_number) {
+  std::ifstream status(concat("/proc/", pid, "/status"));
+  for (std::string word; status >> word;) {
+    if (word != "SigCgt:") continue;
+    uint64_t caught = 0;
+    status >> std::hex >> caught;
+    return (caught >> (signal_number - 1) & 1) != 0;
+  }
+  return false;
 }
 
 Result<std::unique_ptr<SignalWatcher>> SignalWatcher::create(EventLoop& loop, const std::vector<int>& signals,

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
 #include <memory>
 #include <vector>
@@ -14,6 +16,13 @@ class EventLoop;
 /// Blocks `signals` for the calling thread and the threads and processes that it starts later (Child::spawn() unblocks
 /// them again). Call it in main before there are threads.
 Status block_signals(const std::vector<int>& signals);
+
+/// Returns those of `signals` that this process does not ignore: what whoever started it had set to be ignored (nohup, a
+/// shell's background jobs) is to stay so, and a blocked signal would come through a SignalWatcher all the same.
+std::vector<int> without_ignored(const std::vector<int>& signals);
+
+/// Returns whether the process has a handler for the signal; false if there is no such process. Reads /proc.
+bool catches_signal(pid_t pid, int signal_number);
 
 /// Hands signals to the loop through a signalfd.
 class SignalWatcher {

@@ -13,6 +13,14 @@ int64_t to_ms(Nanoseconds duration) { return std::chrono::duration_cast<std::chr
 
 std::string text_of(const GenerationId& generation) { return concat(generation); }
 
+std::string budget_text(const Settings& settings) {
+  if (settings.max_restarts == 0) return "";
+  const std::string window = settings.restart_window > Nanoseconds(0)
+                                 ? concat(" within ", to_ms(settings.restart_window), " ms")
+                                 : std::string();
+  return concat("; all ", settings.max_restarts, " restarts", window, " are used up");
+}
+
 void keep_earliest(std::optional<TimePoint>& earliest, TimePoint candidate) {
   if (!earliest || candidate < *earliest) earliest = candidate;
 }
@@ -25,6 +33,7 @@ std::vector<Action> Coordinator::handle(const Event& event, TimePoint now) {
   if (state_.phase == Phase::kFinished) return {};
   if (!state_.gathering_since) state_.gathering_since = now;
   expire_leases();
+  expire_step_stop();
   std::visit([this](const auto& e) { on(e); }, event);
   expire_patience();
   advance();
@@ -35,6 +44,7 @@ std::optional<TimePoint> Coordinator::next_deadline() const {
   std::optional<TimePoint> next;
   if (state_.phase == Phase::kFinished) return next;
   for (const auto& [id, agent] : state_.agents) keep_earliest(next, lease_end(agent));
+  if (state_.phase == Phase::kHalting) keep_earliest(next, state_.step_stop->deadline);
   if (state_.stopping) {
     const auto& members = state_.generation->members;
     const bool patient = std::any_of(members.begin(), members.end(), [this](const auto& member) {
@@ -88,13 +98,9 @@ void Coordinator::on(const MessageFrom& event) {
   std::visit([&](const auto& message) { on_message(event.agent, message); }, event.message);
 }
 
-void Coordinator::on(const StopRequested& event) {
-  record("stop_requested", {{"reason", event.reason}, {"immediate", event.immediate ? 1 : 0}});
-  if (!state_.stop_requested) state_.stop_requested = event;
-  const Nanoseconds grace = event.immediate ? Nanoseconds(0) : settings_.grace;
-  if (state_.phase == Phase::kRunning || (state_.phase == Phase::kStopping && event.immediate)) {
-    stop_generation(event.reason, grace);
-  }
+void Coordinator::on(const SignalRequested& event) {
+  record("signal_requested", {{"signal", event.signal}});
+  if (has_ranks(state_.phase)) send_to_members(SignalRanks{state_.generation->id, event.signal});
 }
 
 void Coordinator::on_message(const AgentId& agent, const Heartbeat& message) {
@@ -103,7 +109,8 @@ void Coordinator::on_message(const AgentId& agent, const Heartbeat& message) {
 }
 
 void Coordinator::on_message(const AgentId& agent, const RankProgress& message) {
-  if (membership(agent, message.generation) == nullptr || message.phase == RankPhase::kStep) return;
+  if (membership(agent, message.generation) == nullptr) return;
+  if (message.phase == RankPhase::kStep) return note_step(state_.restarts, message.step);
   record(message.phase == RankPhase::kReady ? "rank_ready" : "rank_started",
          {{"generation", text_of(message.generation)},
           {"rank", message.global_rank},
@@ -117,14 +124,12 @@ void Coordinator::on_message(const AgentId& agent, const RankExited& message) {
   ExitReport report = message.report;
   report.node_rank = member->node_rank;
   auto& reports = state_.generation->reports;
-  const int local = report.global_rank - member->node_rank * settings_.ranks_per_node;
-  const bool known = std::any_of(reports.begin(), reports.end(),
-                                 [&](const ExitReport& earlier) { return earlier.global_rank == report.global_rank; });
-  if (known || local < 0 || local >= settings_.ranks_per_node) {
+  if (!is_rank_of(*member, report.global_rank) || has_exited(report.global_rank)) {
     ++state_.stale_messages;
     return;
   }
   reports.push_back(report);
+  note_step(state_.restarts, report.last_step);
   record("rank_exited", {{"generation", text_of(message.generation)},
                          {"rank", report.global_rank},
                          {"node", report.hostname},
@@ -133,16 +138,25 @@ void Coordinator::on_message(const AgentId& agent, const RankExited& message) {
                          {"killed_by_us", report.killed_by_us ? 1 : 0},
                          {"step", report.last_step},
                          {"description", describe(report)}});
-  if (is_failure(report)) stop_generation(describe(report), Nanoseconds(0));
+  if (is_failure(report)) return stop_generation(describe(report), Nanoseconds(0));
+  agree_on_step();
 }
 
 void Coordinator::on_message(const AgentId& agent, const GenerationStopped& message) {
   Membership* member = membership(agent, message.generation);
   if (member == nullptr || member->stopped) return;
   member->stopped = true;
-  if (state_.phase == Phase::kRunning && !all_ranks_reported_well(*member)) {
+  if (state_.phase != Phase::kStopping && !all_ranks_reported_well(*member)) {
     stop_generation(concat("the ranks of agent ", agent, " are gone"), Nanoseconds(0));
   }
+}
+
+void Coordinator::on_message(const AgentId& agent, const RanksSignaled& message) {
+  if (membership(agent, message.generation) == nullptr) return;
+  record("ranks_signaled", {{"generation", text_of(message.generation)},
+                            {"node", state_.agents.at(agent).node.hostname},
+                            {"signal", message.signal},
+                            {"ranks", message.num_ranks}});
 }
 
 void Coordinator::on_message(const AgentId& agent, const Goodbye& message) {
@@ -164,20 +178,8 @@ void Coordinator::expire_leases() {
   }
 }
 
-void Coordinator::expire_patience() {
-  if (!state_.stopping || now_ < state_.stopping->patience_ends) return;
-  for (const auto& [id, member] : state_.generation->members) {
-    const auto agent = state_.agents.find(id);
-    if (member.stopped || agent == state_.agents.end() || !agent->second.connected) continue;
-    const std::string reason = concat("did not confirm the end of generation ", state_.generation->id, " in time");
-    act(DropAgent{id, reason});
-    lose(id, reason);
-  }
-}
-
 void Coordinator::advance() {
-  const bool has_ranks = state_.phase == Phase::kRunning || state_.phase == Phase::kStopping;
-  if (has_ranks) {
+  if (has_ranks(state_.phase)) {
     const auto& members = state_.generation->members;
     const bool over = std::none_of(members.begin(), members.end(),
                                    [this](const auto& member) { return may_be_alive(member.first, member.second); });
@@ -239,7 +241,7 @@ void Coordinator::start_generation() {
   record("generation_started", {{"generation", text_of(state_.generation->id)},
                                 {"world_size", num_nodes * settings_.ranks_per_node},
                                 {"num_nodes", num_nodes},
-                                {"restart_count", state_.restart_count}});
+                                {"restart_count", state_.restarts.restart_count}});
   for (const auto& [id, node_rank] : ranks) {
     state_.agents.at(id).node_rank = node_rank;
     state_.generation->members[id] = {.node_rank = node_rank};
@@ -255,23 +257,8 @@ GenerationPlan Coordinator::plan_for(int node_rank, int num_nodes) const {
   plan.local_world_size = settings_.ranks_per_node;
   plan.world_size = num_nodes * settings_.ranks_per_node;
   plan.first_global_rank = node_rank * settings_.ranks_per_node;
-  plan.restart_count = state_.restart_count;
+  plan.restart_count = state_.restarts.restart_count;
   return plan;
-}
-
-void Coordinator::stop_generation(const std::string& reason, Nanoseconds grace) {
-  if (state_.stopping && state_.stopping->grace <= grace) return;
-  move(PhaseEvent::kStopNeeded);
-  state_.stopping = Stopping{reason, grace, now_ + grace + settings_.stop_patience};
-  record("generation_stopping",
-         {{"generation", text_of(state_.generation->id)}, {"reason", reason}, {"grace_ms", to_ms(grace)}});
-  // Ranks need the store to agree on where they stop; without grace nobody shall wait in it.
-  if (grace <= Nanoseconds(0)) close_store();
-  for (const auto& [id, member] : state_.generation->members) {
-    const auto agent = state_.agents.find(id);
-    if (member.stopped || agent == state_.agents.end() || !agent->second.connected) continue;
-    send(id, StopGeneration{state_.generation->id, to_ms(grace), reason});
-  }
 }
 
 void Coordinator::close_store() {
@@ -284,8 +271,7 @@ void Coordinator::lose(const AgentId& id, const std::string& reason) {
   agent.connected = false;
   agent.why_lost = reason;
   record("agent_lost", {{"agent", id.value}, {"node", agent.node.hostname}, {"reason", reason}});
-  const bool has_ranks = state_.phase == Phase::kRunning || state_.phase == Phase::kStopping;
-  if (!has_ranks || !is_part_of_current(id)) return;
+  if (!has_ranks(state_.phase) || !is_part_of_current(id)) return;
   Membership& member = state_.generation->members.at(id);
   member.lost = true;
   if (!member.stopped || !all_ranks_reported_well(member)) {
@@ -295,11 +281,11 @@ void Coordinator::lose(const AgentId& id, const std::string& reason) {
 
 // Keeps only those lost agents whose ranks may be alive.
 void Coordinator::forget_departed() {
-  const bool has_ranks = state_.phase == Phase::kRunning || state_.phase == Phase::kStopping;
+  const bool may_have_ranks = has_ranks(state_.phase);
   std::erase_if(state_.agents, [&](const auto& entry) {
     const auto& [id, agent] = entry;
     if (agent.connected) return false;
-    if (has_ranks && is_part_of_current(id) && may_be_alive(id, state_.generation->members.at(id))) return false;
+    if (may_have_ranks && is_part_of_current(id) && may_be_alive(id, state_.generation->members.at(id))) return false;
     state_.departures.push_back({id, agent.node.hostname, agent.last_acknowledged, agent.why_lost});
     return true;
   });
@@ -310,14 +296,19 @@ void Coordinator::restart_or_finish(const Verdict& verdict) {
   const ExitReport& cause = *verdict.first_cause;
   const std::string what = describe(cause);
   if (cause.shell_code() == exit_code::kBadJob) return finish(cause.shell_code(), what, cause);
-  if (state_.restart_count >= settings_.max_restarts) {
-    const std::string budget =
-        settings_.max_restarts == 0 ? "" : concat("; all ", settings_.max_restarts, " restarts are used up");
-    return finish(cause.shell_code(), what + budget, cause);
+  const RestartHistory& history = state_.restarts;
+  switch (ask_restart(state_.restarts, settings_, now_)) {
+    case RestartAnswer::kUsedUp:
+      return finish(cause.shell_code(), what + budget_text(settings_), cause);
+    case RestartAnswer::kNoProgress:
+      return finish(exit_code::kNoProgress,
+                    concat(what, "; restarting makes no progress: no rank came beyond step ", history.furthest_step,
+                           " in the last ", history.failures_without_progress, " generations"),
+                    cause);
+    case RestartAnswer::kGranted:
+      record("restart", {{"reason", what}, {"restart_count", history.restart_count}});
+      return gather_again();
   }
-  ++state_.restart_count;
-  record("restart", {{"reason", what}, {"restart_count", state_.restart_count}});
-  gather_again();
 }
 
 void Coordinator::gather_again() {
@@ -326,22 +317,14 @@ void Coordinator::gather_again() {
   state_.enough_since.reset();
 }
 
-void Coordinator::finish_stopped(const Verdict& verdict) {
-  const StopRequested& stop = *state_.stop_requested;
-  int code = stop.exit_code;
-  if (verdict.kind == Verdict::Kind::kCompleted) code = exit_code::kSuccess;
-  if (verdict.kind == Verdict::Kind::kRequeue) code = exit_code::kRequeue;
-  const bool failed = verdict.first_cause && is_failure(*verdict.first_cause);
-  finish(code, stop.reason, failed ? verdict.first_cause : std::nullopt);
-}
-
 void Coordinator::finish(int code, std::string reason, std::optional<ExitReport> first_cause) {
   move(PhaseEvent::kGaveUp);
   for (const auto& [id, agent] : state_.agents) {
     if (agent.connected) send(id, Shutdown{code, reason});
   }
-  record("job_finished", {{"exit_code", code}, {"reason", reason}, {"restart_count", state_.restart_count}});
-  JobOutcome outcome{code, std::move(reason), std::move(first_cause), {}, state_.restart_count, {settings_.term, 0}};
+  record("job_finished", {{"exit_code", code}, {"reason", reason}, {"restart_count", state_.restarts.restart_count}});
+  JobOutcome outcome{
+      code, std::move(reason), std::move(first_cause), {}, state_.restarts.restart_count, {settings_.term, 0}};
   if (state_.generation) {
     outcome.reports = state_.generation->reports;
     outcome.generation = state_.generation->id;
@@ -352,8 +335,7 @@ void Coordinator::finish(int code, std::string reason, std::optional<ExitReport>
 // ---- queries ----------------------------------------------------------------------------------------------------------
 
 Membership* Coordinator::membership(const AgentId& agent, const GenerationId& generation) {
-  const bool has_ranks = state_.phase == Phase::kRunning || state_.phase == Phase::kStopping;
-  if (has_ranks && state_.generation->id == generation && is_part_of_current(agent)) {
+  if (has_ranks(state_.phase) && state_.generation->id == generation && is_part_of_current(agent)) {
     return &state_.generation->members.at(agent);
   }
   ++state_.stale_messages;
@@ -362,6 +344,17 @@ Membership* Coordinator::membership(const AgentId& agent, const GenerationId& ge
 
 bool Coordinator::is_part_of_current(const AgentId& agent) const {
   return state_.generation && state_.generation->members.contains(agent);
+}
+
+bool Coordinator::is_rank_of(const Membership& member, int global_rank) const {
+  const int local = global_rank - member.node_rank * settings_.ranks_per_node;
+  return local >= 0 && local < settings_.ranks_per_node;
+}
+
+bool Coordinator::has_exited(int global_rank) const {
+  const auto& reports = state_.generation->reports;
+  return std::any_of(reports.begin(), reports.end(),
+                     [&](const ExitReport& report) { return report.global_rank == global_rank; });
 }
 
 bool Coordinator::may_be_alive(const AgentId& id, const Membership& member) const {
@@ -415,6 +408,13 @@ std::string Coordinator::roll_call() const {
 void Coordinator::move(PhaseEvent event) { state_.phase = next_phase(state_.phase, event).value(); }
 
 void Coordinator::send(const AgentId& agent, CoordinatorMessage message) { act(SendTo{agent, std::move(message)}); }
+
+void Coordinator::send_to_members(const CoordinatorMessage& message) {
+  for (const auto& [id, member] : state_.generation->members) {
+    const auto agent = state_.agents.find(id);
+    if (!member.stopped && agent != state_.agents.end() && agent->second.connected) send(id, message);
+  }
+}
 
 void Coordinator::record(std::string event, Fields fields) { act(Record{std::move(event), std::move(fields)}); }
 

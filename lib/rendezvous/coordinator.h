@@ -36,18 +36,21 @@ class Coordinator {
   void on(const AgentGone& event);
   void on(const MessageFrom& event);
   void on(const StopRequested& event);
+  void on(const SignalRequested& event);
 
   void on_message(const AgentId& agent, const Heartbeat& message);
   void on_message(const AgentId& agent, const RankProgress& message);
-  void on_message(const AgentId&, const RankReached&) {}
+  void on_message(const AgentId& agent, const RankReached& message);
   void on_message(const AgentId& agent, const RankExited& message);
   void on_message(const AgentId& agent, const GenerationStopped& message);
+  void on_message(const AgentId& agent, const RanksSignaled& message);
   void on_message(const AgentId& agent, const Goodbye& message);
   void on_message(const AgentId&, const Join&) {}
   void on_message(const AgentId&, const LogLines&) {}
 
   // What passes with time, and what follows from the state; called around each event.
   void expire_leases();
+  void expire_step_stop();
   void expire_patience();
   void advance();
   void gather();
@@ -56,6 +59,8 @@ class Coordinator {
 
   void start_generation();
   GenerationPlan plan_for(int node_rank, int num_nodes) const;
+  void halt_generation(const std::string& reason);
+  void agree_on_step();
   void stop_generation(const std::string& reason, Nanoseconds grace);
   void close_store();
   void lose(const AgentId& agent, const std::string& reason);
@@ -67,6 +72,8 @@ class Coordinator {
 
   Membership* membership(const AgentId& agent, const GenerationId& generation);
   bool is_part_of_current(const AgentId& agent) const;
+  bool is_rank_of(const Membership& member, int global_rank) const;
+  bool has_exited(int global_rank) const;
   bool may_be_alive(const AgentId& agent, const Membership& member) const;
   bool all_ranks_reported_well(const Membership& member) const;
   TimePoint lease_end(const Agent& agent) const;
@@ -76,6 +83,7 @@ class Coordinator {
 
   void move(PhaseEvent event);
   void send(const AgentId& agent, CoordinatorMessage message);
+  void send_to_members(const CoordinatorMessage& message);
   void record(std::string event, Fields fields);
   template <class T>
   void act(T action) {

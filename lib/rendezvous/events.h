@@ -44,10 +44,14 @@ struct StopRequested {
   std::string reason;
   /// What the job ends with unless its ranks ended well or asked to be requeued.
   int exit_code = exit_code::kSignalBase + SIGINT;
-  /// Without the grace period. A second, immediate request cuts the grace period of the first short.
+  /// Without asking for a step and without the grace period. A second, immediate request cuts those of the first short.
   bool immediate = false;
 };
-using Event = std::variant<Tick, AgentJoined, AgentLost, AgentGone, MessageFrom, StopRequested>;
+/// Somebody has a signal for the program: SIGUSR1 or SIGUSR2.
+struct SignalRequested {
+  int signal = 0;
+};
+using Event = std::variant<Tick, AgentJoined, AgentLost, AgentGone, MessageFrom, StopRequested, SignalRequested>;
 
 // ---- what the coordinator wants done ----------------------------------------------------------------------------------
 

@@ -12,6 +12,8 @@
 #include "core/node_report.h"
 #include "rendezvous/events.h"
 #include "rendezvous/phase.h"
+#include "rendezvous/restart_budget.h"
+#include "rendezvous/step_stop.h"
 
 namespace fabric::rendezvous {
 
@@ -62,9 +64,10 @@ struct State {
   std::vector<Departure> departures;  ///< the newest, at most kMaxDepartures
   uint64_t joins = 0;
   std::optional<Generation> generation;  ///< the running one, or the last
-  int restart_count = 0;
+  RestartHistory restarts;
   std::optional<TimePoint> gathering_since;
   std::optional<TimePoint> enough_since;  ///< since when at least min_nodes agents have been there
+  std::optional<StepStop> step_stop;      ///< since the ranks were asked for a step
   std::optional<Stopping> stopping;
   std::optional<StopRequested> stop_requested;
   uint64_t stale_messages = 0;  ///< messages of older generations or unknown agents, ignored

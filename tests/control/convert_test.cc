@@ -120,6 +120,7 @@ TEST(ConvertTest, MessagesOfAgentsSurviveTheWire) {
   expect_round_trip<AgentMessage>(filled<RankReached>());
   expect_round_trip<AgentMessage>(filled<RankExited>());
   expect_round_trip<AgentMessage>(filled<GenerationStopped>());
+  expect_round_trip<AgentMessage>(filled<RanksSignaled>());
   expect_round_trip<AgentMessage>(filled<LogLines>());
   expect_round_trip<AgentMessage>(filled<Goodbye>());
 }

@@ -41,7 +41,8 @@ class ScriptedAgent {
   void stopped(const GenerationPlan& plan) { client_->send(GenerationStopped{plan.generation}); }
   AgentClient& client() { return *client_; }
 
-  std::function<void(ScriptedAgent&)> on_stop;  // set by the script
+  std::function<void(ScriptedAgent&)> on_stop;                     // set by the script
+  std::function<void(ScriptedAgent&, const StopAtStep&)> on_step;  // the same
   Inbox<StopGeneration> stops;
   Inbox<Shutdown> shutdowns;
   Inbox<uint64_t> acks;
@@ -56,6 +57,10 @@ class ScriptedAgent {
       if (on_stop) on_stop(*this);
       return stops.push(*stop);
     }
+    if (const auto* ask = std::get_if<AskSteps>(&message)) {
+      for (const int rank : {0, 1}) client_->send(RankReached{ask->generation, rank, rank + 4});
+    }
+    if (const auto* step = std::get_if<StopAtStep>(&message); step != nullptr && on_step) return on_step(*this, *step);
     if (const auto* ack = std::get_if<HeartbeatAck>(&message)) return acks.push(ack->sequence);
     if (const auto* shutdown = std::get_if<Shutdown>(&message)) {
       shutdowns.push(*shutdown);
@@ -180,8 +185,28 @@ TEST_F(CoordinatorHostTest, TheSecondAgentOfANameIsRefusedAndTheFirstLives) {
   EXPECT_EQ(second->closed.next()->code(), StatusCode::kAlreadyExists);
 }
 
-TEST_F(CoordinatorHostTest, AStopRequestReachesTheAgents) {
+TEST_F(CoordinatorHostTest, AStopRequestFindsTheStepThatTheRanksStopAt) {
   make(two_ranks());
+  const auto a = agent("a", [this](ScriptedAgent& self, const GenerationPlan& plan) {
+    self.on_step = [plan](ScriptedAgent& stopping, const StopAtStep& order) {
+      const int code = order.step == 5 ? exit_code::kRequeue : exit_code::kFailure;
+      for (const int rank : {0, 1}) stopping.exit_rank(plan, rank, code);
+      stopping.stopped(plan);
+    };
+    loop_->post([this] { host_->request_stop("interrupted", 130, false); });
+  });
+
+  loop_->run();
+
+  ASSERT_TRUE(outcome_);
+  EXPECT_EQ(outcome_->exit_code, exit_code::kRequeue);
+  EXPECT_EQ(a->stops.size(), 0u);
+}
+
+TEST_F(CoordinatorHostTest, AStopRequestReachesTheAgents) {
+  rendezvous::Settings settings = two_ranks();
+  settings.stop_timeout = 0s;
+  make(settings);
   const auto a = agent("a", [this](ScriptedAgent& self, const GenerationPlan& plan) {
     self.on_stop = [plan](ScriptedAgent& stopping) {
       stopping.exit_rank(plan, 0, exit_code::kRequeue);

@@ -27,5 +27,25 @@ TEST(SignalWatcherTest, HandsSignalsToTheLoop) {
   EXPECT_EQ(seen, (std::vector<int>{SIGUSR1, SIGUSR2}));
 }
 
+TEST(SignalsTest, LeavesOutWhatIsIgnored) {
+  std::signal(SIGUSR1, SIG_IGN);
+  const std::vector<int> heeded = without_ignored({SIGUSR1, SIGUSR2, SIGINT});
+  std::signal(SIGUSR1, SIG_DFL);
+
+  EXPECT_EQ(heeded, (std::vector<int>{SIGUSR2, SIGINT}));
+}
+
+TEST(SignalsTest, KnowsWhichSignalsAProcessHandles) {
+  std::signal(SIGUSR2, [](int) {});
+  std::signal(SIGUSR1, SIG_IGN);
+
+  EXPECT_TRUE(catches_signal(::getpid(), SIGUSR2));
+  EXPECT_FALSE(catches_signal(::getpid(), SIGUSR1)) << "ignored";
+  EXPECT_FALSE(catches_signal(::getpid(), SIGWINCH)) << "default";
+  EXPECT_FALSE(catches_signal(1 << 30, SIGUSR2)) << "no process";
+  std::signal(SIGUSR1, SIG_DFL);
+  std::signal(SIGUSR2, SIG_DFL);
+}
+
 }  // namespace
 }  // namespace fabric::process

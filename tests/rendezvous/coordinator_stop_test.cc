@@ -10,7 +10,7 @@ using testing::SizeIs;
 class CoordinatorStopTest : public CoordinatorFixture {
  protected:
   void start_one() {
-    make({.grace = 10s, .stop_patience = 5s});
+    make({.stop_timeout = 0s, .grace = 10s, .stop_patience = 5s});
     join("a");
   }
 };
@@ -83,7 +83,7 @@ TEST_F(CoordinatorStopTest, FinishesAtOnceWhileNothingRuns) {
 }
 
 TEST_F(CoordinatorStopTest, AFailureDuringTheGraceStopsTheRestAtOnce) {
-  make({.ranks_per_node = 2, .grace = 10s});
+  make({.ranks_per_node = 2, .stop_timeout = 0s, .grace = 10s});
   join("a");
   at(StopRequested{"interrupted", 130, false});
   clear();

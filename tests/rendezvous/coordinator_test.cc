@@ -147,6 +147,29 @@ TEST_F(CoordinatorTest, RestartsAFailedRankWhileBudgetIsLeft) {
   EXPECT_EQ(outcome()->restart_count, 1);
 }
 
+TEST_F(CoordinatorTest, EndsWith93WhenRestartsBringNoRankFurther) {
+  make({.max_restarts = 10, .max_failures_without_progress = 2});
+  join("a");
+  const auto fail_at = [this](int64_t step) {
+    say("a", RankProgress{generation(), 0, RankPhase::kStep, 77, step, 0});
+    ExitReport report = exited(0, 9);
+    report.last_step = step + 1;  // its last step was not told in time
+    exit_of("a", report);
+    stopped("a");
+  };
+  fail_at(40);
+  fail_at(40);
+  EXPECT_EQ(outcome(), std::nullopt);
+
+  fail_at(39);
+
+  ASSERT_TRUE(outcome());
+  EXPECT_EQ(outcome()->exit_code, exit_code::kNoProgress);
+  EXPECT_THAT(outcome()->reason, HasSubstr("no rank came beyond step 41 in the last 2 generations"));
+  EXPECT_EQ(outcome()->first_cause->exit_code, 9);
+  EXPECT_EQ(outcome()->restart_count, 2);
+}
+
 TEST_F(CoordinatorTest, NeverRestartsAJobThatCannotBeLoaded) {
   make({.max_restarts = 5});
   join("a");

@@ -5,11 +5,12 @@
 namespace fabric::rendezvous {
 namespace {
 
-constexpr Phase kPhases[] = {Phase::kGathering, Phase::kRunning, Phase::kStopping, Phase::kFinished};
-constexpr PhaseEvent kEvents[] = {PhaseEvent::kGathered, PhaseEvent::kStopNeeded, PhaseEvent::kMayRunAgain,
-                                  PhaseEvent::kGaveUp};
+constexpr Phase kPhases[] = {Phase::kGathering, Phase::kRunning, Phase::kHalting, Phase::kStopping, Phase::kFinished};
+constexpr PhaseEvent kEvents[] = {PhaseEvent::kGathered, PhaseEvent::kHaltAsked, PhaseEvent::kStopNeeded,
+                                  PhaseEvent::kMayRunAgain, PhaseEvent::kGaveUp};
 
 static_assert(next_phase(Phase::kGathering, PhaseEvent::kGathered) == Phase::kRunning);
+static_assert(next_phase(Phase::kRunning, PhaseEvent::kHaltAsked) == Phase::kHalting);
 static_assert(next_phase(Phase::kStopping, PhaseEvent::kMayRunAgain) == Phase::kGathering);
 
 TEST(PhaseTest, NothingLeavesTheEnd) {
@@ -22,6 +23,18 @@ TEST(PhaseTest, RanksStartOnlyWhereNoneCanBeAlive) {
       const bool starts = next_phase(phase, event) == Phase::kRunning;
       EXPECT_TRUE(!starts || phase == Phase::kGathering);
     }
+  }
+}
+
+TEST(PhaseTest, RanksAreAskedForAStepOnlyWhileTheyRun) {
+  for (const Phase phase : kPhases) {
+    EXPECT_EQ(next_phase(phase, PhaseEvent::kHaltAsked).has_value(), phase == Phase::kRunning);
+  }
+}
+
+TEST(PhaseTest, WhateverHasRanksCanBeStopped) {
+  for (const Phase phase : kPhases) {
+    EXPECT_EQ(next_phase(phase, PhaseEvent::kStopNeeded).has_value(), has_ranks(phase));
   }
 }
 

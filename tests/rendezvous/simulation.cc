@@ -13,7 +13,10 @@ Simulation::Simulation(uint64_t seed, Faults faults) : faults_(faults), random_(
   settings_.max_nodes = static_cast<int>(1 + random_() % 4);
   settings_.min_nodes = static_cast<int>(1 + random_() % static_cast<uint64_t>(settings_.max_nodes));
   settings_.ranks_per_node = static_cast<int>(1 + random_() % 3);
-  settings_.max_restarts = static_cast<int>(random_() % 4);
+  settings_.max_restarts = static_cast<int>(random_() % 6);
+  settings_.restart_window = std::chrono::seconds(random_() % 2 * 5);
+  settings_.max_failures_without_progress = static_cast<int>(random_() % 4);
+  settings_.stop_timeout = std::chrono::seconds(random_() % 3 * 2);
   settings_.rendezvous_timeout = 10s;
   settings_.grace = 3s;
   coordinator_.emplace(settings_);
@@ -104,7 +107,7 @@ void Simulation::break_connection(const std::string& name) {
 
 void Simulation::die(const std::string& name) {
   SimAgent& agent = agents_[name];
-  if (agent.plan) impaired_.insert(agent.plan->generation);
+  if (!agent.ranks.empty()) impaired_.insert(agent.plan->generation);
   agent.alive = false;
   agent.ranks.clear();
   ++agent.connection;
@@ -159,6 +162,8 @@ void Simulation::receive(const std::string& name, const StartGeneration& message
   if (!agent.ranks.empty()) broken("an agent with ranks must not be told to start others");
   agent.plan = message.plan;
   agent.killing = false;
+  agent.reached.clear();
+  agent.started = now_;
   if (agent.acknowledged + settings_.lease <= now_) {
     impaired_.insert(message.plan.generation);
     return to_coordinator(name, GenerationStopped{message.plan.generation});
@@ -176,8 +181,50 @@ void Simulation::start_rank(const std::string& name, int rank) {
     ExitReport report;
     report.global_rank = rank;
     report.exit_code = fails ? 7 : 0;
+    report.last_step = step_of(agents_[name]);
     end_rank(name, generation, report);
   });
+}
+
+// Steps of 50 ms, the first of which takes ten times as long.
+int64_t Simulation::step_of(const SimAgent& agent) const {
+  const int64_t ms = std::chrono::duration_cast<std::chrono::milliseconds>(now_ - agent.started).count();
+  return ms < 500 ? -1 : ms / 50 - 9;
+}
+
+void Simulation::receive(const std::string& name, const AskSteps& message) {
+  SimAgent& agent = agents_[name];
+  if (!agent.plan || agent.plan->generation != message.generation) return;
+  for (const int rank : agent.ranks) {
+    if (chance(faults_.answers_never)) continue;
+    const bool has_steps = !chance(faults_.has_no_steps);
+    after(chance(faults_.answers_late) ? between(100, 6'000) : between(0, 1), [=, this] {
+      SimAgent& asked = agents_[name];
+      if (!asked.alive || asked.plan->generation != message.generation || !asked.ranks.contains(rank)) return;
+      const int64_t step = step_of(asked);
+      asked.reached[rank] = has_steps && step >= 0 ? step + 1 : -1;
+      to_coordinator(name, RankReached{message.generation, rank, asked.reached[rank]});
+    });
+  }
+}
+
+void Simulation::receive(const std::string& name, const StopAtStep& message) {
+  SimAgent& agent = agents_[name];
+  if (!agent.plan || agent.plan->generation != message.generation) return;
+  for (const int rank : agent.ranks) {
+    const auto reached = agent.reached.find(rank);
+    if (reached == agent.reached.end()) return broken(concat("rank ", rank, " is to stop, but never said where"));
+    if (reached->second < 0) return broken(concat("rank ", rank, " is to stop at a step, but has none"));
+    if (reached->second > message.step) return broken(concat("rank ", rank, " is to stop where it has passed"));
+    if (chance(faults_.gets_stuck)) continue;
+    after(between(10, 300), [=, this] {
+      ExitReport report;
+      report.global_rank = rank;
+      report.exit_code = exit_code::kRequeue;
+      report.last_step = message.step;
+      end_rank(name, message.generation, report);
+    });
+  }
 }
 
 void Simulation::end_rank(const std::string& name, GenerationId generation, ExitReport report) {
@@ -232,12 +279,25 @@ void Simulation::perform(const Action& action) {
     SimAgent& agent = agents_[drop->agent.value];
     ++agent.connection;
     agent.beats.clear();
+  } else if (const auto* record = std::get_if<Record>(&action)) {
+    if (record->event == "restart") restarts_.push_back(now_);
   } else if (const auto* finished = std::get_if<JobFinished>(&action)) {
     outcome_ = finished->outcome;
     check_plans();
-    if (outcome_->restart_count > settings_.max_restarts) broken("the restart budget must not be exceeded");
+    check_restarts();
     for (const auto& [name, agent] : agents_) {
       if (!agent.ranks.empty()) broken("no rank may be alive when the job is over");
+    }
+  }
+}
+
+void Simulation::check_restarts() {
+  if (outcome_->restart_count != static_cast<int>(restarts_.size())) broken("every restart must be recorded");
+  const size_t most = static_cast<size_t>(settings_.max_restarts);
+  for (size_t i = most; i < restarts_.size(); ++i) {
+    const bool whole_job = settings_.restart_window == Nanoseconds(0);
+    if (whole_job || restarts_[i] - restarts_[i - most] < settings_.restart_window) {
+      broken("the restart budget must not be exceeded");
     }
   }
 }

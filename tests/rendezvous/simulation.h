@@ -21,6 +21,10 @@ struct Faults {
   double connection_breaks = 0.3;
   double rank_fails = 0.1;  ///< chance of each rank and generation
   double stop_requested = 0.1;
+  double answers_late = 0.1;    ///< chance of each rank that is asked where it can stop
+  double answers_never = 0.05;  ///< the same
+  double has_no_steps = 0.05;   ///< the same
+  double gets_stuck = 0.05;     ///< chance of each rank that is let go up to a step
   Nanoseconds until = std::chrono::seconds(20);
   /// How much longer than its lease a faulty agent lets ranks run; 0 for one that keeps the rules.
   Nanoseconds overstay{0};
@@ -47,7 +51,9 @@ class Simulation {
     TimePoint acknowledged;
     TimePoint joined;
     std::optional<GenerationPlan> plan;
-    std::set<int> ranks;  // alive
+    std::set<int> ranks;             // alive
+    std::map<int, int64_t> reached;  // what they said when they were asked for a step
+    TimePoint started;
     bool killing = false;
   };
   struct Due {
@@ -73,16 +79,21 @@ class Simulation {
   void receive(const std::string&, const Welcome&);
   void receive(const std::string& name, const HeartbeatAck& message);
   void receive(const std::string& name, const StartGeneration& message);
+  void receive(const std::string& name, const AskSteps& message);
+  void receive(const std::string& name, const StopAtStep& message);
+  void receive(const std::string&, const SignalRanks&) {}
   void receive(const std::string& name, const StopGeneration& message);
   void receive(const std::string& name, const Shutdown& message);
   void watch_lease(const std::string& name);
   void start_rank(const std::string& name, int rank);
+  int64_t step_of(const SimAgent& agent) const;
   void end_rank(const std::string& name, GenerationId generation, ExitReport report);
   void kill_ranks(const std::string& name);
 
   void handle(const Event& event);
   void perform(const Action& action);
   void check_start(const GenerationPlan& plan);
+  void check_restarts();
   void check_plans();
   void broken(const std::string& rule);
 
@@ -93,6 +104,7 @@ class Simulation {
   std::map<std::string, SimAgent> agents_;
   std::map<GenerationId, std::vector<GenerationPlan>> plans_;
   std::set<GenerationId> impaired_;  // a rank of it is gone too early; the others wait in a collective for ever
+  std::vector<TimePoint> restarts_;
   std::priority_queue<Due> due_;
   TimePoint now_{std::chrono::hours(1)};
   TimePoint start_ = now_;

@@ -27,6 +27,8 @@ TEST(SimulationTest, KeepsTheRulesUnderRandomFaults) {
   EXPECT_GT(endings[7], 0);
   EXPECT_GT(endings[exit_code::kRendezvousTimeout], 0);
   EXPECT_GT(endings[130], 0);
+  EXPECT_GT(endings[exit_code::kRequeue], 0);
+  EXPECT_GT(endings[exit_code::kNoProgress], 0);
   EXPECT_GT(generations, static_cast<int>(kSeeds));
 }
 

@@ -66,9 +66,11 @@ std::string JobResult::describe() const {
   return text.str();
 }
 
-RunningJob::RunningJob(const TemporaryDirectory& directory, const std::vector<std::string>& arguments)
+RunningJob::RunningJob(const TemporaryDirectory& directory, const std::vector<std::string>& arguments,
+                       std::vector<std::string> launcher)
     : directory_(directory.path()) {
-  std::vector<std::string> command = {std::string(FABRIC_BIN_DIR) + "/fabric-run"};
+  std::vector<std::string> command = std::move(launcher);
+  command.push_back(std::string(FABRIC_BIN_DIR) + "/fabric-run");
   command.insert(command.end(), arguments.begin(), arguments.end());
   pid_ = spawn_in(directory_, command);
 }

@@ -29,8 +29,10 @@ struct JobResult {
 /// The real fabric-run while it runs. Its programs come from FABRIC_BIN_DIR, a definition of the test program.
 class RunningJob {
  public:
-  /// Starts `fabric-run ARGUMENTS...` with `directory` as working directory.
-  RunningJob(const TemporaryDirectory& directory, const std::vector<std::string>& arguments);
+  /// Starts `fabric-run ARGUMENTS...` with `directory` as working directory; `LAUNCHER... fabric-run ARGUMENTS...` where a
+  /// launcher is given, the path of a program first.
+  RunningJob(const TemporaryDirectory& directory, const std::vector<std::string>& arguments,
+             std::vector<std::string> launcher = {});
   RunningJob(const RunningJob&) = delete;
   RunningJob& operator=(const RunningJob&) = delete;
   /// Kills it if it still runs.

@@ -58,6 +58,11 @@ void TestAgent::resume() {
   wake();
 }
 
+void TestAgent::tell(const frames::SupervisorMessage& message) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& connection : connections_) send(connection->socket.get(), message);
+}
+
 void TestAgent::leave() {
   const std::lock_guard lock(mutex_);
   for (const auto& connection : connections_) ::shutdown(connection->socket.get(), SHUT_RDWR);

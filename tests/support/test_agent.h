@@ -38,6 +38,8 @@ class TestAgent {
   /// Leaves unread what ranks send, until resume().
   void pause();
   void resume();
+  /// Says something to all ranks.
+  void tell(const frames::SupervisorMessage& message);
   /// Closes all connections, as the end of the process would.
   void leave();
   /// Ends the generation: the store aborts what waits and refuses what comes.

@@ -41,11 +41,16 @@ uint64_t Fabric::seed_everything(std::optional<uint64_t> seed) {
 
 uint64_t Fabric::loader_seed() const { return core_->seed; }
 
-void Fabric::end_step(State&) {
+void Fabric::end_step(State& state) {
   core_->metrics.write_before(core_->step, core_->loggers);
   ++core_->step;
   core_->environment.report_step(core_->step);
+  if (!core_->environment.stops_after(core_->step)) return;
+  save(concat("step-", core_->step, ".ckpt"), state);
+  throw Stop{};
 }
+
+bool Fabric::should_stop() const { return core_->environment.should_stop(); }
 
 int64_t Fabric::step() const { return core_->step; }
 

@@ -70,6 +70,9 @@ c10::intrusive_ptr<c10d::Store> AgentEnvironment::store() { return c10::make_int
 void AgentEnvironment::report_ready() { link_->report_ready(); }
 void AgentEnvironment::report_step(int64_t step) { link_->report_step(step); }
 
+bool AgentEnvironment::stops_after(int64_t step) { return link_->step_gate().pass(step); }
+bool AgentEnvironment::should_stop() const { return link_->step_gate().is_stopping(); }
+
 void AgentEnvironment::report_failure(const std::exception_ptr& failure) {
   tell_failure(*link_, describe_exception(failure));
 }

@@ -34,6 +34,8 @@ class AgentEnvironment final : public Environment {
   void report_ready() override;
   void report_step(int64_t step) override;
   void report_failure(const std::exception_ptr& failure) override;
+  bool stops_after(int64_t step) override;
+  bool should_stop() const override;
 
  private:
   const GenerationPlan& plan() const;

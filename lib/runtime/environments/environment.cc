@@ -6,5 +6,7 @@ namespace fabric {
 Environment::~Environment() = default;
 
 void Environment::report_failure(const std::exception_ptr&) {}
+bool Environment::stops_after(int64_t) { return false; }
+bool Environment::should_stop() const { return false; }
 
 }  // namespace fabric

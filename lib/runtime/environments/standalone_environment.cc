@@ -2,7 +2,11 @@
 
 #include <torch/csrc/distributed/c10d/HashStore.hpp>
 
+#include <unistd.h>
+
 #include <array>
+#include <atomic>
+#include <csignal>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
@@ -76,6 +80,26 @@ std::string make_run_directory(const std::filesystem::path& parent, const std::s
   }
 }
 
+// A signal handler reaches nothing but what is global.
+std::atomic<bool> g_interrupted{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+void on_interrupt(int) {
+  g_interrupted = true;
+  constexpr std::string_view kNotice = "stopping at the end of this step; once more ends the program at once\n";
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kNotice.data(), kNotice.size());
+}
+
+bool handle_interrupt() {
+  struct sigaction before {};
+  if (::sigaction(SIGINT, nullptr, &before) != 0 || before.sa_handler != SIG_DFL) return false;
+  g_interrupted = false;
+  struct sigaction action {};
+  action.sa_handler = on_interrupt;
+  action.sa_flags = SA_RESTART | static_cast<int>(SA_RESETHAND);
+  return ::sigaction(SIGINT, &action, nullptr) == 0;
+}
+
 }  // namespace
 
 StandaloneJob parse_standalone_job(const std::string& program, const std::vector<std::string>& arguments) {
@@ -111,8 +135,18 @@ StandaloneEnvironment::StandaloneEnvironment(StandaloneJob job, const std::strin
       run_directory_(make_run_directory(runs_directory, job_.name)),
       store_(c10::make_intrusive<c10d::HashStore>()) {}
 
-StandaloneEnvironment::~StandaloneEnvironment() = default;
+StandaloneEnvironment::~StandaloneEnvironment() {
+  if (handles_interrupt_) std::signal(SIGINT, SIG_DFL);
+}
 
 c10::intrusive_ptr<c10d::Store> StandaloneEnvironment::store() { return store_; }
+
+// Not before: a program without steps is to end at once.
+bool StandaloneEnvironment::stops_after(int64_t) {
+  if (!std::exchange(has_steps_, true)) handles_interrupt_ = handle_interrupt();
+  return should_stop();
+}
+
+bool StandaloneEnvironment::should_stop() const { return handles_interrupt_ && g_interrupted; }
 
 }  // namespace fabric

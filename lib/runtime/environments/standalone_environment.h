@@ -20,7 +20,9 @@ struct StandaloneJob {
 /// Throws UsageError for an argument of another form and for a job file that is missing or no JSON object.
 FABRIC_API StandaloneJob parse_standalone_job(const std::string& program, const std::vector<std::string>& arguments);
 
-/// The environment of a program that runs on its own: one rank, a store in memory, a run directory under ./runs/.
+/// The environment of a program that runs on its own: one rank, a store in memory, a run directory under ./runs/. Once it has
+/// ended a step, SIGINT (Ctrl-C) stops it at the end of the next one, and a second SIGINT at once; unless the program has a
+/// handler of its own, or was started with SIGINT ignored. One of them at a time.
 class FABRIC_API StandaloneEnvironment final : public Environment {
  public:
   /// Makes the run directory `<runs_directory>/<name>-<UTC time>`, with a number behind it if that is taken.
@@ -43,11 +45,15 @@ class FABRIC_API StandaloneEnvironment final : public Environment {
   c10::intrusive_ptr<c10d::Store> store() override;
   void report_ready() override {}
   void report_step(int64_t) override {}
+  bool stops_after(int64_t step) override;
+  bool should_stop() const override;
 
  private:
   StandaloneJob job_;
   std::string run_directory_;
   c10::intrusive_ptr<c10d::Store> store_;
+  bool has_steps_ = false;
+  bool handles_interrupt_ = false;
 };
 
 }  // namespace fabric

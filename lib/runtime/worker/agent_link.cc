@@ -228,21 +228,29 @@ Status AgentLink::take_frames() {
     FABRIC_ASSIGN_OR_RETURN(const std::optional<std::string> payload, received_.next());
     if (!payload) return ok_status();
     FABRIC_ASSIGN_OR_RETURN(frames::SupervisorMessage message, frames::decode<frames::SupervisorMessage>(*payload));
-    auto* reply = std::get_if<frames::StoreReply>(&message);
-    if (reply == nullptr) return internal("the agent must assign a rank once, but did so again");
-    deliver(std::move(*reply));
+    FABRIC_RETURN_IF_ERROR(std::visit([this](auto& alternative) { return take(alternative); }, message));
   }
 }
 
-void AgentLink::deliver(frames::StoreReply reply) {
+Status AgentLink::take(frames::StoreReply& reply) {
   {
     const std::lock_guard lock(mutex_);
     const auto call = pending_.find(reply.id);
-    if (call == pending_.end()) return;  // gave up waiting
+    if (call == pending_.end()) return ok_status();  // gave up waiting
     call->second.response = std::move(reply.response);
   }
   answered_.notify_all();
+  return ok_status();
 }
+
+Status AgentLink::take(const frames::StepQuery&) { return send(frames::WorkerReached{step_gate_.close()}); }
+
+Status AgentLink::take(const frames::StepLimit& limit) {
+  step_gate_.open(limit.step);
+  return ok_status();
+}
+
+Status AgentLink::take(const Assignment&) { return internal("the agent must assign a rank once, but did so again"); }
 
 void AgentLink::lose(Status reason) {
   {
@@ -250,6 +258,7 @@ void AgentLink::lose(Status reason) {
     lost_ = std::move(reason);
   }
   answered_.notify_all();
+  step_gate_.open(frames::kNoStepLimit);  // nobody is left who could
 }
 
 }  // namespace fabric

@@ -16,6 +16,7 @@
 #include "core/unique_fd.h"
 #include "frames/frame_buffer.h"
 #include "frames/messages.h"
+#include "runtime/worker/step_gate.h"
 
 namespace fabric {
 
@@ -47,6 +48,8 @@ class AgentLink {
   /// Tells that `step` ended. Never blocks: where the agent does not keep up, only the latest step is told. An agent that is
   /// gone shows in the next call.
   void report_step(int64_t step);
+  /// Where the main thread waits at the end of a step while the ranks agree on the one at which they stop.
+  StepGate& step_gate() { return step_gate_; }
   /// Tells why this rank is about to end; only the first call does. Returns false if that could not be told. Does not throw.
   bool report_failure(frames::WorkerFailure failure) noexcept;
   /// Returns whether report_failure() has been called.
@@ -63,13 +66,17 @@ class AgentLink {
   Status write_frame(std::string_view frame);
   void read_replies(const std::stop_token& stop);
   Status take_frames();
-  void deliver(frames::StoreReply reply);
+  Status take(frames::StoreReply& reply);
+  Status take(const frames::StepQuery& query);
+  Status take(const frames::StepLimit& limit);
+  Status take(const Assignment& second);
   void lose(Status reason);
 
   std::atomic<bool> has_reported_failure_{false};
   UniqueFd socket_;
   UniqueFd wake_;  ///< eventfd that ends the reader's poll
   Assignment assignment_;
+  StepGate step_gate_;
   frames::FrameBuffer received_;  ///< the reader's
 
   std::mutex write_mutex_;              ///< whole frames, one after the other

@@ -59,6 +59,35 @@ std::string mode_of(const char* name, const std::string& otherwise) {
   for (;;) ::pause();
 }
 
+/// Waits as a rank does whose reader thread answers while its program is busy; `steps` is how many it has ended.
+[[noreturn]] void be_busy(int64_t steps = 0) {
+  for (;;) {
+    const auto message = hear();
+    if (std::holds_alternative<frames::StepQuery>(message)) say(frames::WorkerReached{steps > 0 ? steps + 1 : -1});
+    const auto* const limit = std::get_if<frames::StepLimit>(&message);
+    if (limit == nullptr || limit->step == frames::kNoStepLimit) continue;
+    say(frames::WorkerStep{limit->step});
+    ::_exit(75);
+  }
+}
+
+/// Waits for the end of its steps, and takes no notice of SIGTERM before.
+[[noreturn]] void hold() {
+  ::signal(SIGTERM, SIG_IGN);
+  hear();
+  say(frames::WorkerReached{5});
+  const auto message = hear();
+  const auto* const limit = std::get_if<frames::StepLimit>(&message);
+  if (limit == nullptr || limit->step != frames::kNoStepLimit) ::_exit(93);
+  write_all(STDOUT_FILENO, "let go\n");
+  ::_exit(0);
+}
+
+void print_signal(int number) {
+  const std::string line = "got signal " + std::to_string(number) + "\n";
+  write_all(STDOUT_FILENO, line);
+}
+
 [[noreturn]] void leave_grandchild() {
   int ends[2];
   if (::pipe(ends) != 0) ::_exit(95);
@@ -102,6 +131,10 @@ std::string mode_of(const char* name, const std::string& otherwise) {
 
 [[noreturn]] void act(const std::string& mode) {
   if (mode == "exit3") ::_exit(3);
+  if (mode == "fail-at-2") {
+    say(frames::WorkerStep{2});
+    ::_exit(3);
+  }
   if (mode == "abort") crash();
   if (mode == "grandchild") leave_grandchild();
   if (mode == "flood") flood();
@@ -123,9 +156,25 @@ std::string mode_of(const char* name, const std::string& otherwise) {
   if (mode == "ignore-sigterm") {
     ::signal(SIGTERM, SIG_IGN);
     say(frames::WorkerStep{1});
+    be_busy();
+  }
+  if (mode == "wait") be_busy();
+  if (mode.starts_with("steps")) {
+    const int64_t steps = std::stoll(mode.substr(5));
+    say(frames::WorkerStep{steps});
+    be_busy(steps);
+  }
+  if (mode == "hold") hold();
+  if (mode == "stuck") {
+    say(frames::WorkerStep{1});
     wait_forever();
   }
-  if (mode == "wait") wait_forever();
+  if (mode == "handle-usr1") {
+    ::signal(SIGUSR1, print_signal);
+    std::puts("ready");
+    std::fflush(stdout);
+    be_busy();
+  }
   if (mode == "garbage") {
     write_all(kAgentFd, frames::frame_of("\xff\xff\xff\xff"));
     wait_forever();

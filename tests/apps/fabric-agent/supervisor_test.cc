@@ -150,6 +150,72 @@ TEST(SupervisorTest, KeepsTheFailureOfARankApartFromTheStopThatFollows) {
   EXPECT_TRUE(rig.report(0).killed_by_us);
 }
 
+TEST(SupervisorTest, AsksRanksWhereTheyCanStopAndLetsThemGoOnToThere) {
+  SupervisorRig rig;
+  GenerationPlan plan = rig.plan("steps7", 2);
+  plan.env["PROGRAM_MODE_1"] = "steps8";
+  rig.start(plan);
+  ASSERT_TRUE(rig.run_until([&] { return rig.all<RankProgress>().size() == 6; }));  // with the step of each
+
+  rig.order(AskSteps{{1, 1}});
+  ASSERT_TRUE(rig.run_until([&] { return rig.all<RankReached>().size() == 2; }));
+  for (const RankReached& reached : rig.all<RankReached>()) EXPECT_EQ(reached.step, reached.global_rank + 8);
+  rig.order(StopAtStep{{1, 1}, 9});
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  for (const int rank : {0, 1}) {
+    EXPECT_EQ(rig.report(rank).exit_code, 75);
+    EXPECT_EQ(rig.report(rank).last_step, 9);
+    EXPECT_FALSE(rig.report(rank).killed_by_us);
+  }
+}
+
+TEST(SupervisorTest, AnswersForARankThatHasNotBegun) {
+  SupervisorRig rig;
+  rig.start(rig.plan("silent"));
+  ASSERT_TRUE(rig.run_until([&] { return !rig.all<RankProgress>().empty(); }));
+
+  rig.order(AskSteps{{1, 7}});  // of another generation
+  rig.order(AskSteps{{1, 1}});
+  ASSERT_TRUE(rig.run_until([&] { return !rig.all<RankReached>().empty(); }));
+
+  EXPECT_EQ(rig.all<RankReached>().size(), 1u);
+  EXPECT_EQ(rig.all<RankReached>()[0].step, -1);
+}
+
+TEST(SupervisorTest, LetsARankGoThatWaitsForTheEndOfItsStepsWhenItIsToEnd) {
+  SupervisorRig rig;
+  rig.start(rig.plan("hold"));
+  ASSERT_TRUE(rig.run_until_ready());
+  rig.order(AskSteps{{1, 1}});
+  ASSERT_TRUE(rig.run_until([&] { return !rig.all<RankReached>().empty(); }));
+
+  rig.order(StopGeneration{{1, 1}, 60'000, "test"});
+
+  ASSERT_TRUE(rig.run_until_stopped());
+  EXPECT_EQ(rig.log_lines(), std::vector<std::string>{"let go"});
+}
+
+TEST(SupervisorTest, PassesASignalToThoseRanksAloneThatHandleIt) {
+  SupervisorRig rig;
+  GenerationPlan plan = rig.plan("wait", 3);
+  plan.env["PROGRAM_MODE_1"] = "handle-usr1";
+  rig.start(plan);
+  ASSERT_TRUE(rig.run_until_ready(3));
+  ASSERT_TRUE(rig.run_until([&] { return !rig.log_lines().empty(); }));
+
+  rig.order(SignalRanks{{1, 1}, SIGUSR2});
+  rig.order(SignalRanks{{1, 1}, SIGUSR1});
+  ASSERT_TRUE(rig.run_until([&] { return rig.log_lines().size() == 2; }));
+
+  EXPECT_EQ(rig.log_lines()[1], "got signal " + std::to_string(SIGUSR1));
+  const auto signaled = rig.all<RanksSignaled>();
+  ASSERT_EQ(signaled.size(), 2u);
+  EXPECT_EQ(signaled[0].num_ranks, 0);
+  EXPECT_EQ(signaled[1].num_ranks, 1);
+  EXPECT_THAT(rig.all<RankExited>(), IsEmpty());
+}
+
 TEST(SupervisorTest, KillsAllRanksWhenTheLeaseLapses) {
   SupervisorRig rig;
   rig.start(rig.plan("wait", 2));

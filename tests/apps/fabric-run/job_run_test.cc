@@ -155,6 +155,26 @@ TEST_F(JobRunTest, KillsRanksThatIgnoreSigtermOnTheSecondSignal) {
   EXPECT_EQ(result.exit_code, 128 + SIGINT) << result.describe();
 }
 
+TEST_F(JobRunTest, RestartsWithinTheBudgetAndKeepsTheLogsOfAllGenerations) {
+  const JobResult result = run(job_of(1, "PROGRAM_MODE: throw", "elastic: {max_restarts: 4}\n"));
+
+  EXPECT_EQ(result.exit_code, 1) << result.describe();
+  EXPECT_EQ(result.report.at("restarts"), 4) << "it has no steps, so the budget alone counts";
+  EXPECT_THAT(result.report.at("reason").get<std::string>(), HasSubstr("all 4 restarts are used up"));
+  for (const char* const generation : {"1.1", "1.5"}) {
+    EXPECT_TRUE(std::filesystem::exists(result.run_directory / "logs" / (std::string("gen-") + generation)));
+  }
+}
+
+TEST_F(JobRunTest, EndsWith93WhenRestartsComeNoFurther) {
+  const JobResult result = run(job_of(1, "PROGRAM_MODE: fail-at-2", "elastic: {max_restarts: 10}\n"));
+
+  EXPECT_EQ(result.exit_code, 93) << result.describe();
+  EXPECT_EQ(result.report.at("restarts"), 3);
+  EXPECT_THAT(result.err, HasSubstr("no rank came beyond step 2 in the last 3 generations"));
+  EXPECT_EQ(result.report.at("first_cause").at("exit_code"), 3);
+}
+
 TEST_F(JobRunTest, SaysThatItsAgentWasKilled) {
   RunningJob job(directory_, job_arguments(directory_, job_of(2, "PROGRAM_MODE: wait")));
   ASSERT_TRUE(job.wait_for_events("rank_ready", 2));

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <torch/torch.h>
 
+#include <fstream>
+
 #include "runtime/api/memory_logger.h"
 #include "runtime/api/single_rank.h"
 
@@ -17,6 +19,7 @@ TEST(FabricTest, KnowsItsPlaceInAWorldOfOne) {
   EXPECT_EQ(rank.fabric.global_rank(), 0);
   EXPECT_EQ(rank.fabric.world_size(), 1);
   EXPECT_TRUE(rank.fabric.is_global_zero());
+  EXPECT_EQ(rank.fabric.restart_count(), 2);
   EXPECT_EQ(rank.fabric.strategy().name(), "single_device");
   EXPECT_EQ(rank.fabric.precision().name(), "32-true");
 }
@@ -77,6 +80,31 @@ TEST(FabricTest, TrainsAModelUntilItFits) {
   EXPECT_LT(loss.item<double>(), 1e-4);
   EXPECT_EQ(rank.fabric.step(), 200);
   EXPECT_EQ(rank.environment.last_step, 200);
+}
+
+TEST(FabricTest, SavesItsStateAndStopsAtTheAgreedStep) {
+  SingleRank rank;
+  at::Tensor weight = torch::full({2}, 3.0);
+  State state{{"weight", weight}};
+  EXPECT_FALSE(rank.fabric.should_stop());
+  rank.environment.stop_step = 2;
+  EXPECT_TRUE(rank.fabric.should_stop());
+
+  rank.fabric.end_step(state);
+  EXPECT_THROW(rank.fabric.end_step(state), Stop);
+
+  const Value checkpoint = rank.fabric.load(rank.environment.run_directory() + "/checkpoints/step-2.ckpt");
+  EXPECT_TRUE(torch::equal(checkpoint.find("weight")->to_tensor(), weight));
+  EXPECT_EQ(rank.environment.last_step, 2);
+}
+
+TEST(FabricTest, AStateThatCannotBeSavedIsAFailureAndNoStop) {
+  SingleRank rank;
+  State state;
+  rank.environment.stop_step = 1;
+  std::ofstream(rank.environment.run_directory() + "/checkpoints") << "a file where a directory must be";
+
+  EXPECT_THROW(rank.fabric.end_step(state), SystemError);
 }
 
 TEST(FabricTest, RefusesLossesThatCannotBeDescended) {

@@ -24,7 +24,7 @@ class RecordingEnvironment final : public Environment {
   int world_size() const override { return 1; }
   int local_world_size() const override { return 1; }
   int num_nodes() const override { return 1; }
-  int restart_count() const override { return 0; }
+  int restart_count() const override { return 2; }
   std::string address() const override { return "127.0.0.1"; }
   std::string run_directory() const override { return run_directory_; }
   std::string job_json() const override { return job_json_; }
@@ -33,9 +33,12 @@ class RecordingEnvironment final : public Environment {
   void report_ready() override { ++ready_reports; }
   void report_step(int64_t step) override { last_step = step; }
   void report_failure(const std::exception_ptr& failure) override { last_failure = failure; }
+  bool stops_after(int64_t step) override { return step == stop_step; }
+  bool should_stop() const override { return stop_step >= 0; }
 
   int ready_reports = 0;
   int64_t last_step = -1;
+  int64_t stop_step = -1;
   std::exception_ptr last_failure;
 
  private:

@@ -103,5 +103,20 @@ TEST(AgentEnvironmentTest, TellsTheAgentHowItGoesOn) {
   EXPECT_EQ(agent.heard<frames::WorkerFailure>()[0].message, "no data");
 }
 
+TEST(AgentEnvironmentTest, StopsWhereTheAgentSays) {
+  TestAgent agent;
+  AgentEnvironment environment(agent.link());
+  EXPECT_FALSE(environment.stops_after(1));
+  EXPECT_FALSE(environment.should_stop());
+
+  agent.tell(frames::StepLimit{3});
+  ASSERT_TRUE(eventually(10s, [&] { return environment.should_stop(); }));
+
+  agent.tell(frames::StepQuery{});
+  ASSERT_TRUE(eventually(10s, [&] { return agent.heard<frames::WorkerReached>().size() == 1; }));
+  EXPECT_FALSE(environment.stops_after(2));
+  EXPECT_TRUE(environment.stops_after(3));
+}
+
 }  // namespace
 }  // namespace fabric

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -108,6 +109,32 @@ TEST(StandaloneEnvironmentTest, ReportsADirectoryThatCannotBeMade) {
   std::ofstream(directory.file("runs")) << "a file";
 
   EXPECT_THROW(StandaloneEnvironment(parse_standalone_job("digits", {}), directory.file("runs")), SystemError);
+}
+
+TEST(StandaloneEnvironmentTest, TheFirstInterruptStopsAtTheEndOfAStepAndTheSecondOneAtOnce) {
+  const TemporaryDirectory directory;
+  StandaloneEnvironment environment(parse_standalone_job("digits", {}), directory.path().string());
+  EXPECT_FALSE(environment.stops_after(1));
+
+  std::raise(SIGINT);
+
+  EXPECT_TRUE(environment.should_stop());
+  EXPECT_TRUE(environment.stops_after(2));
+  struct sigaction second {};
+  ::sigaction(SIGINT, nullptr, &second);
+  EXPECT_EQ(second.sa_handler, SIG_DFL);
+}
+
+TEST(StandaloneEnvironmentTest, LeavesInterruptsToProgramsThatHandleThem) {
+  const TemporaryDirectory directory;
+  std::signal(SIGINT, SIG_IGN);
+  StandaloneEnvironment environment(parse_standalone_job("digits", {}), directory.path().string());
+
+  EXPECT_FALSE(environment.stops_after(1));
+  std::raise(SIGINT);
+
+  EXPECT_FALSE(environment.stops_after(2));
+  std::signal(SIGINT, SIG_DFL);
 }
 
 }  // namespace

@@ -109,6 +109,46 @@ TEST(AgentLinkTest, ASecondAssignmentEndsTheConnection) {
   EXPECT_THAT([&] { link->call(get_request("key")); }, ThrowsMessage<InternalError>(HasSubstr("once")));
 }
 
+TEST(AgentLinkTest, SaysWhereItCanStopWhateverTheMainThreadDoes) {
+  TestAgent agent;
+  const auto link = agent.link();
+  ASSERT_FALSE(link->step_gate().pass(4));
+
+  agent.tell(frames::StepQuery{});
+
+  ASSERT_TRUE(eventually(10s, [&] { return agent.heard<frames::WorkerReached>().size() == 1; }));
+  EXPECT_EQ(agent.heard<frames::WorkerReached>()[0].step, 5);
+  EXPECT_FALSE(link->step_gate().is_stopping());
+}
+
+TEST(AgentLinkTest, StopsAtTheStepThatItIsTold) {
+  TestAgent agent;
+  const auto link = agent.link();
+  link->step_gate().pass(4);
+  agent.tell(frames::StepQuery{});
+  ASSERT_TRUE(eventually(10s, [&] { return agent.heard<frames::WorkerReached>().size() == 1; }));
+
+  agent.tell(frames::StepLimit{6});
+
+  EXPECT_FALSE(link->step_gate().pass(5)) << "waits here until the limit has come";
+  EXPECT_TRUE(link->step_gate().is_stopping());
+  EXPECT_TRUE(link->step_gate().pass(6));
+}
+
+TEST(AgentLinkTest, ARankThatWaitsForALimitGoesOnWhenTheAgentIsGone) {
+  TestAgent agent;
+  const auto link = agent.link();
+  link->step_gate().pass(4);
+  agent.tell(frames::StepQuery{});
+  ASSERT_TRUE(eventually(10s, [&] { return agent.heard<frames::WorkerReached>().size() == 1; }));
+  auto waiting = std::async(std::launch::async, [&] { return link->step_gate().pass(5); });
+
+  agent.leave();
+
+  ASSERT_EQ(waiting.wait_for(10s), std::future_status::ready);
+  EXPECT_FALSE(waiting.get());
+}
+
 TEST(AgentLinkTest, AnswersFindTheirCallsInWhateverOrderTheyCome) {
   TestAgent agent;
   const auto link = agent.link();

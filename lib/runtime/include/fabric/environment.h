@@ -46,6 +46,11 @@ class FABRIC_API Environment {
   /// Tells whoever watches why train() failed. Called while this rank still holds its connections: once they close, the
   /// other ranks fail in turn, and one of them might be taken for the cause. Must not throw. Does nothing unless overridden.
   virtual void report_failure(const std::exception_ptr& failure);
+  /// Returns whether the job stops at the end of `step`, which has just ended on this rank; all ranks stop at the same one.
+  /// Blocks while they agree on it. Returns false unless overridden.
+  virtual bool stops_after(int64_t step);
+  /// Returns whether a step at which the job stops has been agreed on. Does not block. Returns false unless overridden.
+  virtual bool should_stop() const;
 };
 
 }  // namespace fabric

@@ -63,6 +63,8 @@ class FABRIC_API Fabric {
   /// Returns how often the ranks of this job were started again after one of them had failed.
   int restart_count() const;
   bool is_global_zero() const { return global_rank() == 0; }
+  /// Returns how often the ranks of this job were started again after a failure; 0 the first time.
+  int restart_count() const;
   /// Returns the device that this rank computes on.
   c10::Device device() const;
   Strategy& strategy() const;
@@ -132,8 +134,13 @@ class FABRIC_API Fabric {
   /// Collective. Throws UsageError if `loss` is no scalar or does not depend on a parameter.
   void backward(const at::Tensor& loss);
 
-  /// Ends a training step: counts it, tells whoever watches, writes what was logged in earlier steps.
+  /// Ends a training step: counts it, tells whoever watches, writes what was logged in earlier steps. If the job is to stop
+  /// (Ctrl-C, preemption), the ranks agree on a step: each waits here until they have, and at the end of that step saves
+  /// `state` as checkpoints/step-<N>.ckpt of the run, N being step(), and throws Stop. All ranks must call it equally often.
   void end_step(State& state);
+  /// Returns whether the ranks are on their way to a step at which they stop, so that work beyond it is in vain. Turns true at
+  /// different times on different ranks: no ground to take part in a collective or not.
+  bool should_stop() const;
   /// Returns how many steps have ended.
   int64_t step() const;
 
