@@ -13,6 +13,7 @@
 #include "control/grpc_log.h"
 #include "core/exit_codes.h"
 #include "core/log.h"
+#include "display_log.h"
 #include "event_journal.h"
 #include "job/job_json.h"
 #include "job_settings.h"
@@ -46,8 +47,8 @@ class JobRun {
         out_(loop, STDOUT_FILENO),
         err_(loop, STDERR_FILENO),
         display_(request_.display, loop, out_, err_),
-        log_(STDERR_FILENO, "fabric-run", request_.verbose ? LogLevel::kDebug : LogLevel::kWarning, clock),
-        grpc_log_(log_) {
+        log_(make_log()),
+        grpc_log_(*log_) {
     report_.start_ns = clock.wall_ns();
     report_.name = request_.job.name;
   }
@@ -55,6 +56,7 @@ class JobRun {
   Result<int> run();
 
  private:
+  std::unique_ptr<Log> make_log();
   Status make_directory();
   Status start_agent(const GenerationPlan& common_plan);
   Status start_coordinator(rendezvous::Settings settings);
@@ -74,7 +76,7 @@ class JobRun {
   OutputStream out_;
   OutputStream err_;
   RunDisplay display_;
-  FdLog log_;
+  std::unique_ptr<Log> log_;
   control::GrpcLogRoute grpc_log_;
   RunReport report_;
   RunDirectory directory_;
@@ -100,6 +102,12 @@ Result<int> JobRun::run() {
   return write_report();
 }
 
+std::unique_ptr<Log> JobRun::make_log() {
+  const LogLevel least = request_.verbose ? LogLevel::kDebug : LogLevel::kWarning;
+  if (display_.is_live()) return std::make_unique<DisplayLog>(loop_, display_, "fabric-run", least);
+  return std::make_unique<FdLog>(STDERR_FILENO, "fabric-run", least, clock_);
+}
+
 Status JobRun::make_directory() {
   report_.run_id =
       request_.run_id.empty() ? make_run_id(request_.job.name, report_.start_ns, random_suffix()) : request_.run_id;
@@ -121,7 +129,7 @@ Status JobRun::start_agent(const GenerationPlan& common_plan) {
   options.common_plan = common_plan;
   FABRIC_ASSIGN_OR_RETURN(agent_,
                           LocalAgent::start(loop_, options,
-                                            {.text = [this](std::string_view text) { display_.show_agent_text(text); },
+                                            {.text = [this](std::string_view text) { display_.show_log_text(text); },
                                              .ended = [this] { on_agent_ended(); }}));
   return ok_status();
 }
@@ -134,7 +142,7 @@ Status JobRun::start_coordinator(rendezvous::Settings settings) {
   callbacks.progress = [this](const RankProgress& progress) { display_.show_progress(progress); };
   callbacks.finished = [this](rendezvous::JobOutcome outcome) { on_finished(std::move(outcome)); };
   FABRIC_ASSIGN_OR_RETURN(
-      coordinator_, control::CoordinatorHost::create(std::move(settings), loop_, log_, clock_, std::move(callbacks)));
+      coordinator_, control::CoordinatorHost::create(std::move(settings), loop_, *log_, clock_, std::move(callbacks)));
   return coordinator_->adopt_agent(agent_->take_socket());
 }
 

@@ -49,6 +49,7 @@ RunDisplay::~RunDisplay() { finish(); }
 
 void RunDisplay::finish() {
   show_held();
+  folds_ = false;
   loop_.cancel(refresh_timer_);
   if (!live_.has_value()) return;
   live_->wipe();
@@ -104,7 +105,7 @@ void RunDisplay::show_notice(const std::string& line) {
   put(stream_of(true), concat("fabric-run: ", line, '\n'));
 }
 
-void RunDisplay::show_agent_text(std::string_view text) {
+void RunDisplay::show_log_text(std::string_view text) {
   show_held();
   put(stream_of(true), concat(text, text.ends_with('\n') ? "" : "\n"));
 }

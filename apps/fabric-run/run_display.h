@@ -44,10 +44,12 @@ class RunDisplay {
   void show_event(const std::string& event, const rendezvous::Fields& fields, const std::string& json_line);
   /// Shows a line of fabric-run's own on stderr; nothing if the display is JSON.
   void show_notice(const std::string& line);
-  /// Shows text of an agent, whole lines, on stderr.
-  void show_agent_text(std::string_view text);
+  /// Shows whole lines of a log, that of an agent or of fabric-run itself, on stderr.
+  void show_log_text(std::string_view text);
   /// Shows all that is held back, and no lines about ranks any more.
   void finish();
+  /// Returns whether it draws lines about ranks on the terminal, which nobody else may write to then.
+  bool is_live() const { return live_.has_value(); }
 
   /// Least time between two drawings of the lines about ranks.
   static constexpr Nanoseconds kDrawInterval = std::chrono::milliseconds(100);

@@ -101,6 +101,7 @@ TEST_F(LogForwarderTest, DropsAndCountsWhatIsBeyondTheAllowance) {
   EXPECT_EQ(lines(), 10u);
   pass(1s);
   forwarder->add(false, "after\n");
+  forwarder->flush();
 
   EXPECT_EQ(dropped(), 90u);
   EXPECT_THAT(sent_.back().lines, ElementsAre("after"));
@@ -132,6 +133,7 @@ TEST_F(LogForwarderTest, RanksShareWhatTheirNodeMaySend) {
   sent_.clear();
 
   forwarder->add(false, "\n\n\n\n\n");
+  forwarder->flush();
 
   EXPECT_EQ(lines(), 1u) << "a quarter of 8 lines a second, after half a second";
 }

@@ -117,7 +117,7 @@ TEST_F(RunStatusTest, SumsUpTheRanksBeyondSixteen) {
   const std::vector<std::string> shown = lines({80, 50});
 
   ASSERT_EQ(shown.size(), 16u);
-  EXPECT_EQ(shown[9], "rank  9  step 109");
+  EXPECT_EQ(shown[9], "rank 9   step 109");
   EXPECT_EQ(shown[15], "49 more ranks: 3 starting, 10 ready, 35 at steps 115 to 149, 1 ended");
 }
 
