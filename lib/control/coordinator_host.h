@@ -30,7 +30,7 @@ class CoordinatorHost {
     /// get it.
     std::function<void(rendezvous::JobOutcome)> finished;
     /// Where a rank is: the coordinator's own events tell of its phases, but not of its steps. May be empty.
-    std::function<void(const RankProgress&)> progress;
+    std::function<void(const RankProgress&)> progress = nullptr;
   };
 
   /// Starts the rendezvous; its timeout counts from here. `loop`, `log` and `clock` are borrowed. kInvalidArgument if

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <string>
 
 #include "core/process_setup.h"
@@ -114,13 +115,18 @@ std::string mode_of(const char* name, const std::string& otherwise) {
   ::_exit(0);
 }
 
-// Slow enough to be watched.
+// Slow enough to be watched; all ranks print "tick N" at the same times.
 [[noreturn]] void take_steps(int rank) {
-  for (int64_t step = 0; step < 60; ++step) {
+  constexpr int64_t kTickNs = 20'000'000;
+  for (int64_t step = 0; step < 40; ++step) {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    const int64_t tick = (now.tv_sec * 1'000'000'000 + now.tv_nsec) / kTickNs + 1;
+    const timespec next{tick * kTickNs / 1'000'000'000, tick * kTickNs % 1'000'000'000};
+    ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, nullptr);
     say(frames::WorkerStep{step});
-    write_all(STDOUT_FILENO, "step " + std::to_string(step) + " of rank " + std::to_string(rank) + "\nsame " +
-                                 std::to_string(step) + '\n');
-    ::usleep(10'000);
+    write_all(STDOUT_FILENO, "tick " + std::to_string(tick) + "\nstep " + std::to_string(step) + " of rank " +
+                                 std::to_string(rank) + '\n');
   }
   ::_exit(0);
 }
