@@ -23,7 +23,7 @@
 
 namespace {
 
-using namespace fabric;
+namespace frames = fabric::frames;
 
 constexpr int kAgentFd = 3;
 constexpr size_t kLineBytes = 80;
