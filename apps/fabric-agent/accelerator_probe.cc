@@ -4,7 +4,6 @@
 
 #include <csignal>
 #include <nlohmann/json.hpp>
-#include <span>
 
 namespace fabric::agent {
 namespace {
@@ -69,10 +68,8 @@ Status AcceleratorProbe::start_process() {
   options.stderr_to = process::ChildStream::kNull;
   FABRIC_ASSIGN_OR_RETURN(process_, process::Child::spawn(options));
   process::OutputSink sink;
-  sink.lines = [this](std::span<const std::string_view> lines) {
-    for (const std::string_view line : lines) {
-      if (output_.size() < kMaxOutputBytes) output_ += line;
-    }
+  sink.text = [this](std::string_view text) {
+    if (output_.size() < kMaxOutputBytes) output_ += text;
   };
   sink.closed = [this] {
     pump_.reset();

@@ -86,6 +86,7 @@ Status run(CommandLine& line, int& exit_code) {
   FABRIC_RETURN_IF_ERROR(check_descriptor(line.coordinator_fd));
   UniqueFd coordinator(line.coordinator_fd);
   std::signal(SIGPIPE, SIG_IGN);  // a reader of our log lines that goes away must not end the agent
+  std::signal(SIGXFSZ, SIG_IGN);  // nor may a log that has reached the limit of files
   FABRIC_RETURN_IF_ERROR(process::block_signals({std::begin(kAgentSignals), std::end(kAgentSignals)}));
   int ends[2] = {-1, -1};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)

@@ -10,7 +10,13 @@
 namespace fabric::agent {
 
 RankProcess::RankProcess(const RankContext& context, const Assignment& assignment, RankObserver& observer)
-    : context_(context), assignment_(assignment), observer_(observer) {
+    : context_(context),
+      assignment_(assignment),
+      observer_(observer),
+      forwarder_(context.loop, {assignment.plan.generation, assignment.global_rank(), false, {}, 0},
+                 assignment.plan.local_world_size, context.limits.logs,
+                 {.send = [this](LogLines lines) { observer_.on_log_lines(std::move(lines)); },
+                  .has_room = [this] { return observer_.has_room_for_log_lines(); }}) {
   report_.global_rank = assignment.global_rank();
   report_.local_rank = assignment.local_rank;
   report_.node_rank = assignment.plan.node_rank;
@@ -25,10 +31,19 @@ RankProcess::~RankProcess() {
 }
 
 void RankProcess::start(const RankLaunch& launch) {
-  Result<UniqueFd> log_file = process::open_log(report_.log_path);
-  if (!log_file.ok()) return on_started(log_file.status());
-  log_file_ = std::move(*log_file);
+  if (const Status opened = open_log(); !opened.ok()) return on_started(opened);
   context_.starter.start(launch, [this](Result<StartedRank> started) { on_started(std::move(started)); });
+}
+
+Status RankProcess::open_log() {
+  process::LogFile::Options options;
+  options.path = report_.log_path;
+  options.rotate_bytes = assignment_.plan.log_rotate_bytes;
+  options.failed = [this](const Status& status) {
+    context_.log.error("a rank's log has failed", {{"rank", report_.global_rank}, {"reason", status.message()}});
+  };
+  FABRIC_ASSIGN_OR_RETURN(log_file_, process::LogFile::open(std::move(options)));
+  return ok_status();
 }
 
 void RankProcess::ask_step() {
@@ -119,12 +134,9 @@ Status RankProcess::adopt(StartedRank started) {
 
 Status RankProcess::start_pump(Stream stream, UniqueFd pipe) {
   process::OutputSink sink;
-  sink.log_fd = log_file_.get();
-  sink.lines = [this, stream](std::span<const std::string_view> lines) { on_lines(stream, lines); };
+  sink.log = log_file_.get();
+  sink.text = [this, stream](std::string_view text) { on_text(stream, text); };
   sink.closed = [this, stream] { on_pump_closed(stream); };
-  sink.log_failed = [this](const Status& status) {
-    context_.log.error("a rank's log is incomplete", {{"path", report_.log_path}, {"reason", status.message()}});
-  };
   FABRIC_ASSIGN_OR_RETURN(pumps_[stream], process::OutputPump::create(context_.loop, std::move(pipe), std::move(sink)));
   return ok_status();
 }
@@ -175,19 +187,9 @@ void RankProcess::on_socket_closed(const Status& status) {
                "a worker must end soon after it has closed its connection to the agent, but it goes on");
 }
 
-void RankProcess::on_lines(Stream stream, std::span<const std::string_view> lines) {
-  tail_.add(lines);
-  if (!observer_.has_room_for_log_lines()) {
-    dropped_lines_[stream] += lines.size();
-    return;
-  }
-  LogLines message;
-  message.generation = assignment_.plan.generation;
-  message.global_rank = report_.global_rank;
-  message.is_stderr = stream == kStderr;
-  message.lines.assign(lines.begin(), lines.end());
-  message.dropped = std::exchange(dropped_lines_[stream], 0);
-  observer_.on_log_lines(std::move(message));
+void RankProcess::on_text(Stream stream, std::string_view text) {
+  tail_.add(text);
+  forwarder_.add(stream == kStderr, text);
 }
 
 void RankProcess::on_exit(process::ChildExit exit) {
@@ -246,6 +248,8 @@ void RankProcess::report_step() {
 }
 
 void RankProcess::report_exit() {
+  forwarder_.flush();
+  report_.log_path = log_file_->path();
   log_file_.reset();
   if (std::string trace = read_crash_trace(crash_file_.get()); !trace.empty()) report_.backtrace = std::move(trace);
   crash_file_.reset();

@@ -3,7 +3,6 @@
 #include <array>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -14,8 +13,10 @@
 #include "core/store_messages.h"
 #include "frame_channel.h"
 #include "frames/messages.h"
+#include "log_forwarder.h"
 #include "process/child.h"
 #include "process/event_loop.h"
+#include "process/log_file.h"
 #include "process/log_tail.h"
 #include "process/output_pump.h"
 #include "rank_starter.h"
@@ -33,6 +34,7 @@ struct RankLimits {
   Nanoseconds drain = std::chrono::seconds(1);
   /// Least time between two reported steps of a rank; those between are not reported.
   Nanoseconds step_interval = std::chrono::milliseconds(50);
+  LogLimits logs;
 };
 
 /// What ranks use of their agent. All borrowed, they outlive the ranks.
@@ -92,6 +94,7 @@ class RankProcess {
 
   bool advance(RankEvent event);
   void on_started(Result<StartedRank> started);
+  Status open_log();
   Status adopt(StartedRank started);
   Status start_pump(Stream stream, UniqueFd pipe);
   void on_frame(std::string_view payload);
@@ -102,7 +105,7 @@ class RankProcess {
   void on_message(frames::WorkerFailure& failure);
   void on_message(frames::StoreCall& call);
   void on_socket_closed(const Status& status);
-  void on_lines(Stream stream, std::span<const std::string_view> lines);
+  void on_text(Stream stream, std::string_view text);
   void on_exit(process::ChildExit exit);
   void on_pump_closed(Stream stream);
   /// Ends a rank that does what it must not: its report names `fault` and is not "killed by us".
@@ -120,10 +123,10 @@ class RankProcess {
   std::unique_ptr<process::Child> process_;
   std::unique_ptr<FrameChannel> channel_;
   UniqueFd crash_file_;
-  UniqueFd log_file_;
+  std::unique_ptr<process::LogFile> log_file_;
   process::LogTail tail_;
+  LogForwarder forwarder_;
   std::array<std::unique_ptr<process::OutputPump>, 2> pumps_;
-  std::array<uint64_t, 2> dropped_lines_{};
   process::TimerId deadline_;
   process::TimerId step_timer_;
   int64_t reported_step_ = -1;

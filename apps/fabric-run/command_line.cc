@@ -45,6 +45,10 @@ void describe_run(CLI::App& app, RunCommand& run) {
   app.add_flag("--json", run.json, "Print events and output of ranks as one JSON object a line");
   app.add_flag_callback(
       "--no-color", [&run] { run.color = false; }, "Print no colors, as with NO_COLOR set");
+  app.add_flag_callback(
+      "--no-fold", [&run] { run.fold = false; }, "Print a line that several ranks print once for each of them");
+  app.add_flag_callback(
+      "--no-live", [&run] { run.live = false; }, "Draw no lines about the ranks at the end of a terminal");
   app.add_flag("--verbose", run.verbose, "Print what fabric-run and the agents do");
 }
 

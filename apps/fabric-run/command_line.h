@@ -15,6 +15,8 @@ struct RunCommand {
   std::string run_id;                  ///< --run-id; empty: made of name and time
   bool json = false;
   bool color = true;
+  bool fold = true;
+  bool live = true;
   bool verbose = false;
 };
 

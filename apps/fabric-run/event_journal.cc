@@ -19,12 +19,19 @@ std::string event_json(int64_t time_ns, const std::string& event, const rendezvo
 Result<EventJournal> EventJournal::open(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
   if (!fd) return errno_status(errno, concat("open '", path, "'"));
-  return EventJournal(std::move(fd));
+  return EventJournal(std::move(fd), path);
 }
 
-void EventJournal::append(const std::string& line) {
-  const std::string text = line + '\n';
-  [[maybe_unused]] const ssize_t wrote = ::write(fd_.get(), text.data(), text.size());
+Status EventJournal::append(const std::string& line) {
+  const std::string text = concat(is_mid_line_ ? "\n" : "", line, '\n');
+  for (size_t done = 0; done < text.size();) {
+    const ssize_t wrote = ::write(fd_.get(), text.data() + done, text.size() - done);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) return errno_status(errno, concat("write '", path_, "'"));
+    done += static_cast<size_t>(wrote);
+    is_mid_line_ = done < text.size();
+  }
+  return ok_status();
 }
 
 }  // namespace fabric::launcher

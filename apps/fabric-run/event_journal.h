@@ -19,13 +19,16 @@ class EventJournal {
   /// Opens the file, which is made if missing.
   static Result<EventJournal> open(const std::string& path);
 
-  /// Writes one line of event_json(), with one write. A line that cannot be written is dropped.
-  void append(const std::string& line);
+  /// Writes one line of event_json(). A line that cannot be written is dropped; later ones are tried anew, and a part that
+  /// was written of one stands in a line of its own.
+  Status append(const std::string& line);
 
  private:
-  explicit EventJournal(UniqueFd fd) : fd_(std::move(fd)) {}
+  EventJournal(UniqueFd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
 
   UniqueFd fd_;
+  std::string path_;
+  bool is_mid_line_ = false;
 };
 
 }  // namespace fabric::launcher

@@ -7,11 +7,13 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "control/coordinator_host.h"
 #include "control/grpc_log.h"
 #include "core/exit_codes.h"
 #include "core/log.h"
+#include "display_log.h"
 #include "event_journal.h"
 #include "job/job_json.h"
 #include "job_settings.h"
@@ -46,9 +48,9 @@ class JobRun {
         started_at_(clock.now()),
         out_(loop, STDOUT_FILENO),
         err_(loop, STDERR_FILENO),
-        display_(request_.display, out_, err_, clock),
-        log_(STDERR_FILENO, "fabric-run", request_.verbose ? LogLevel::kDebug : LogLevel::kWarning, clock),
-        grpc_log_(log_) {
+        display_(request_.display, loop, out_, err_),
+        log_(make_log()),
+        grpc_log_(*log_) {
     report_.start_ns = clock.wall_ns();
     report_.name = request_.job.name;
   }
@@ -56,6 +58,7 @@ class JobRun {
   Result<int> run();
 
  private:
+  std::unique_ptr<Log> make_log();
   Status make_directory();
   Status start_agent(const GenerationPlan& common_plan);
   Status start_coordinator(rendezvous::Settings settings);
@@ -68,6 +71,7 @@ class JobRun {
   void on_agent_ended();
   void on_finished(rendezvous::JobOutcome outcome);
   void record(const std::string& event, const rendezvous::Fields& fields);
+  void write_to_journal(const std::string& line);
   int write_report();
 
   RunRequest request_;
@@ -77,12 +81,13 @@ class JobRun {
   OutputStream out_;
   OutputStream err_;
   RunDisplay display_;
-  FdLog log_;
+  std::unique_ptr<Log> log_;
   control::GrpcLogRoute grpc_log_;
   RunReport report_;
   RunDirectory directory_;
   std::string program_;  // the run's own copy
   std::optional<EventJournal> journal_;
+  bool has_told_of_journal_ = false;
   std::unique_ptr<process::SignalWatcher> signals_;
   bool is_finished_ = false;
   std::unique_ptr<LocalAgent> agent_;
@@ -99,6 +104,12 @@ Result<int> JobRun::run() {
   FABRIC_RETURN_IF_ERROR(watch_signals());
   loop_.run();
   return write_report();
+}
+
+std::unique_ptr<Log> JobRun::make_log() {
+  const LogLevel least = request_.verbose ? LogLevel::kDebug : LogLevel::kWarning;
+  if (display_.is_live()) return std::make_unique<DisplayLog>(loop_, display_, "fabric-run", least);
+  return std::make_unique<FdLog>(STDERR_FILENO, "fabric-run", least, clock_);
 }
 
 Status JobRun::make_directory() {
@@ -122,7 +133,7 @@ Status JobRun::start_agent(const GenerationPlan& common_plan) {
   options.common_plan = common_plan;
   FABRIC_ASSIGN_OR_RETURN(agent_,
                           LocalAgent::start(loop_, options,
-                                            {.line = [this](std::string_view line) { err_.write(concat(line, '\n')); },
+                                            {.text = [this](std::string_view text) { display_.show_log_text(text); },
                                              .ended = [this] { on_agent_ended(); }}));
   return ok_status();
 }
@@ -132,9 +143,10 @@ Status JobRun::start_coordinator(rendezvous::Settings settings) {
   control::CoordinatorHost::Callbacks callbacks;
   callbacks.record = [this](const std::string& event, const rendezvous::Fields& fields) { record(event, fields); };
   callbacks.log_lines = [this](const LogLines& lines) { display_.show_log(lines); };
+  callbacks.progress = [this](const RankProgress& progress) { display_.show_progress(progress); };
   callbacks.finished = [this](rendezvous::JobOutcome outcome) { on_finished(std::move(outcome)); };
   FABRIC_ASSIGN_OR_RETURN(
-      coordinator_, control::CoordinatorHost::create(std::move(settings), loop_, log_, clock_, std::move(callbacks)));
+      coordinator_, control::CoordinatorHost::create(std::move(settings), loop_, *log_, clock_, std::move(callbacks)));
   return coordinator_->adopt_agent(agent_->take_socket());
 }
 
@@ -198,11 +210,17 @@ void JobRun::on_finished(rendezvous::JobOutcome outcome) {
 
 void JobRun::record(const std::string& event, const rendezvous::Fields& fields) {
   const std::string line = event_json(clock_.wall_ns(), event, fields);
-  journal_->append(line);
-  display_.show_event(line);
+  write_to_journal(line);
+  display_.show_event(event, fields, line);
   auto& timings = report_.timings;
   const bool is_first = std::none_of(timings.begin(), timings.end(), [&](const auto& t) { return t.first == event; });
   if (is_first) timings.emplace_back(event, std::chrono::duration<double>(clock_.now() - started_at_).count());
+}
+
+void JobRun::write_to_journal(const std::string& line) {
+  const Status written = journal_->append(line);
+  if (written.ok() || std::exchange(has_told_of_journal_, true)) return;
+  display_.show_notice(concat("events are missing from now on: ", written.message()));
 }
 
 int JobRun::write_report() {
@@ -210,6 +228,8 @@ int JobRun::write_report() {
   const Status written = write_whole_file(directory_.file("report.json"), report_json(report_));
   if (!written.ok()) display_.show_notice(written.message());
   for (const std::string& line : failure_summary(report_)) display_.show_notice(line);
+  display_.finish();
+  if (!out_.failure().ok()) display_.show_notice(concat("stdout is incomplete: ", out_.failure().message()));
   out_.flush(kReaderPatience);
   err_.flush(kReaderPatience);
   return report_.outcome.exit_code;

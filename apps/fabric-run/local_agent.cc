@@ -56,12 +56,15 @@ Status LocalAgent::start_process(const Options& options) {
 }
 
 Status LocalAgent::watch(const std::string& log_path) {
-  FABRIC_ASSIGN_OR_RETURN(log_file_, process::open_log(log_path));
+  process::LogFile::Options log;
+  log.path = log_path;
+  log.failed = [this](const Status& status) { callbacks_.text(concat("fabric-run: ", status.message(), '\n')); };
+  FABRIC_ASSIGN_OR_RETURN(log_file_, process::LogFile::open(std::move(log)));
   process::OutputSink sink;
-  sink.log_fd = log_file_.get();
-  sink.lines = [this](std::span<const std::string_view> lines) {
-    tail_.add(lines);
-    for (const std::string_view line : lines) callbacks_.line(line);
+  sink.log = log_file_.get();
+  sink.text = [this](std::string_view text) {
+    tail_.add(text);
+    callbacks_.text(text);
   };
   sink.closed = [this] {
     is_closed_ = true;

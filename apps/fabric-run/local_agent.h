@@ -12,6 +12,7 @@
 #include "core/unique_fd.h"
 #include "process/child.h"
 #include "process/event_loop.h"
+#include "process/log_file.h"
 #include "process/log_tail.h"
 #include "process/output_pump.h"
 
@@ -29,9 +30,9 @@ class LocalAgent {
     GenerationPlan common_plan;            ///< what all generations have in common, to be ready for them early
   };
   struct Callbacks {
-    /// A line of the agent's own log.
-    std::function<void(std::string_view)> line;
-    /// The agent has ended and all its lines have come; called once.
+    /// Whole lines of the agent's own log.
+    std::function<void(std::string_view)> text;
+    /// The agent has ended and all its text has come; called once.
     std::function<void()> ended;
   };
 
@@ -60,7 +61,7 @@ class LocalAgent {
   Callbacks callbacks_;
   std::unique_ptr<process::Child> process_;
   UniqueFd socket_;
-  UniqueFd log_file_;
+  std::unique_ptr<process::LogFile> log_file_;
   std::unique_ptr<process::OutputPump> pump_;
   process::LogTail tail_;
   process::ChildExit exit_;

@@ -58,12 +58,17 @@ Result<RunRequest> make_request(const RunCommand& command, const cluster::Variab
   request.display.json = command.json;
   const auto no_color = variables.find("NO_COLOR");
   request.display.color = command.color && (no_color == variables.end() || no_color->second.empty());
+  request.display.fold = command.fold;
+  const auto terminal = variables.find("TERM");
+  const bool is_dumb = terminal == variables.end() || terminal->second.empty() || terminal->second == "dumb";
+  request.display.live = command.live && !is_dumb;
   for (const auto& [name, value] : variables) request.environment.push_back(concat(name, '=', value));
   return request;
 }
 
 int run(const RunCommand& command) {
   std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away ends the output, not the job
+  std::signal(SIGXFSZ, SIG_IGN);  // so does a file that has reached its limit
   std::signal(SIGCHLD, SIG_DFL);  // where it is ignored, the kernel throws away how children end
   const Status blocked =
       process::block_signals(process::without_ignored({std::begin(kRunSignals), std::end(kRunSignals)}));

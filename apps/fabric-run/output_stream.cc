@@ -25,7 +25,10 @@ bool is_ready(int fd, int timeout_ms) {
 
 OutputStream::OutputStream(process::EventLoop& loop, int fd) : loop_(loop), fd_(fd), is_terminal_(::isatty(fd) == 1) {
   struct stat info {};
-  is_file_ = ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+  if (::fstat(fd, &info) != 0) return;
+  is_file_ = S_ISREG(info.st_mode);
+  is_pipe_ = S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode);
+  device_ = info.st_rdev;
 }
 
 OutputStream::~OutputStream() { await_reader(false); }
@@ -64,7 +67,8 @@ bool OutputStream::write_chunk() {
   if (wrote < 0) {
     if (errno == EINTR) return true;
     if (errno == EAGAIN) return false;
-    is_closed_ = true;  // the reader is gone, or the disk is full
+    if (errno != EPIPE && errno != EIO) failure_ = errno_status(errno, "write output");
+    is_closed_ = true;
     queue_.clear();
     queued_bytes_ = 0;
     return false;

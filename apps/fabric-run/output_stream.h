@@ -1,11 +1,14 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <string>
 
 #include "core/clock.h"
+#include "core/status.h"
 #include "process/event_loop.h"
 
 namespace fabric::launcher {
@@ -28,8 +31,18 @@ class OutputStream {
   /// Waits until everything is written, the reader is gone, or it has taken nothing for `patience`.
   void flush(Nanoseconds patience);
 
+  int fd() const { return fd_; }
   bool is_terminal() const { return is_terminal_; }
+  /// Returns whether it is a pipe or a socket.
+  bool is_pipe() const { return is_pipe_; }
+  bool is_same_terminal(const OutputStream& other) const {
+    return is_terminal_ && other.is_terminal_ && device_ == other.device_;
+  }
+  /// Returns whether some of what was written still waits for the reader.
+  bool has_backlog() const { return !queue_.empty(); }
   bool is_closed() const { return is_closed_; }
+  /// Returns why nothing can be written any more; ok while something can, and where the reader is gone of its own will.
+  const Status& failure() const { return failure_; }
 
  private:
   void write_queued();
@@ -40,7 +53,10 @@ class OutputStream {
   int fd_;
   bool is_file_ = false;
   bool is_terminal_ = false;
+  bool is_pipe_ = false;
+  dev_t device_ = 0;
   bool is_closed_ = false;
+  Status failure_;
   bool is_watched_ = false;
   bool cannot_watch_ = false;  // such as /dev/null, which is always ready
   std::deque<std::string> queue_;

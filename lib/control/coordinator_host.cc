@@ -138,6 +138,8 @@ void CoordinatorHost::Impl::on_message(ConnectionId connection, const AgentMessa
   const auto agent = agents_.find(connection);
   if (agent == agents_.end()) return;
   if (const auto* const lines = std::get_if<LogLines>(&message)) return callbacks_.log_lines(*lines);
+  const auto* const progress = std::get_if<RankProgress>(&message);
+  if (progress != nullptr && callbacks_.progress) callbacks_.progress(*progress);
   handle(rendezvous::MessageFrom{agent->second, message});
 }
 

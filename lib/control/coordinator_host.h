@@ -29,6 +29,8 @@ class CoordinatorHost {
     /// Called once. The agents have been sent Shutdown; wait for their end before the host is destroyed, or they may not
     /// get it.
     std::function<void(rendezvous::JobOutcome)> finished;
+    /// Where a rank is: the coordinator's own events tell of its phases, but not of its steps. May be empty.
+    std::function<void(const RankProgress&)> progress = nullptr;
   };
 
   /// Starts the rendezvous; its timeout counts from here. `loop`, `log` and `clock` are borrowed. kInvalidArgument if

@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <ctime>
 
+#include "core/log_line.h"
+
 namespace fabric {
 namespace {
 
@@ -42,10 +44,9 @@ void append_value(std::string& line, std::string_view value) {
 
 }  // namespace
 
-void FdLog::write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
-  if (level < least_) return;
-  std::string line =
-      concat(utc_time(clock_.wall_ns()), ' ', kLevelNames[static_cast<size_t>(level)], ' ', who_, ": ", event);
+std::string log_line(int64_t wall_ns, LogLevel level, std::string_view who, std::string_view event,
+                     std::initializer_list<LogField> fields) {
+  std::string line = concat(utc_time(wall_ns), ' ', kLevelNames[static_cast<size_t>(level)], ' ', who, ": ", event);
   for (const LogField& field : fields) {
     line += ' ';
     line += field.key;
@@ -53,6 +54,12 @@ void FdLog::write(LogLevel level, std::string_view event, std::initializer_list<
     append_value(line, field.value);
   }
   line += '\n';
+  return line;
+}
+
+void FdLog::write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
+  if (level < least_) return;
+  const std::string line = log_line(clock_.wall_ns(), level, who_, event, fields);
   // A log that cannot be written has nowhere to complain.
   [[maybe_unused]] const ssize_t written = ::write(fd_, line.data(), line.size());
 }

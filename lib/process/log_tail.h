@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <deque>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,8 +15,8 @@ class LogTail {
   /// Longer lines are cut, and end in "..." then, so that a tail takes at most 50 KiB.
   static constexpr size_t kMaxLineBytes = 1024;
 
-  /// Adds lines, oldest first, without line ends.
-  void add(std::span<const std::string_view> lines);
+  /// Adds the lines of `text`, see for_each_line().
+  void add(std::string_view text);
   /// Returns the lines kept, oldest first.
   std::vector<std::string> lines() const { return {lines_.begin(), lines_.end()}; }
 

@@ -3,29 +3,18 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 
 namespace fabric::process {
 namespace {
 
 constexpr size_t kReadBytes = 128 * 1024;
-constexpr size_t kBufferBytes = OutputPump::kMaxLineBytes + kReadBytes;
+constexpr size_t kBufferBytes = kMaxLineBytes + kReadBytes;
 constexpr int kPipeBytes = 256 * 1024;
 constexpr int kReadsPerTurn = 4;  // then others in the loop have their turn
 
 }  // namespace
-
-Result<UniqueFd> open_log(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
-  if (error) return errno_status(error.value(), concat("make the directory of log '", path, "'"));
-  UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
-  if (!fd) return errno_status(errno, concat("open log '", path, "'"));
-  return fd;
-}
 
 Result<std::unique_ptr<OutputPump>> OutputPump::create(EventLoop& loop, UniqueFd pipe, OutputSink sink) {
   ::fcntl(pipe.get(), F_SETPIPE_SZ, kPipeBytes);  // may be refused to a user with many pipes: then it is only slower
@@ -41,6 +30,7 @@ OutputPump::OutputPump(EventLoop& loop, UniqueFd pipe, OutputSink sink)
       buffer_(std::make_unique_for_overwrite<char[]>(kBufferBytes)) {}
 
 OutputPump::~OutputPump() {
+  loop_.cancel(patience_);
   loop_.cancel(deadline_);
   loop_.unwatch(pipe_.get());
 }
@@ -73,59 +63,55 @@ bool OutputPump::read_once() {
     if (got == 0) errno = 0;
     return false;
   }
-  write_log({buffer_.get() + used_, static_cast<size_t>(got)});
   used_ += static_cast<size_t>(got);
+  last_read_ = loop_.clock().now();
   hand_out_lines();
   return true;
 }
 
-void OutputPump::write_log(std::string_view bytes) {
-  while (sink_.log_fd >= 0 && !bytes.empty()) {
-    const ssize_t written = ::write(sink_.log_fd, bytes.data(), bytes.size());
-    if (written >= 0) {
-      bytes.remove_prefix(static_cast<size_t>(written));
-    } else if (errno != EINTR) {
-      sink_.log_fd = -1;
-      if (sink_.log_failed) sink_.log_failed(errno_status(errno, "write the log of a rank"));
-    }
-  }
-}
-
 // Afterwards buffer_ holds at most kMaxLineBytes, the beginning of a line.
 void OutputPump::hand_out_lines() {
-  const char* const base = buffer_.get();
-  size_t begin = 0;
-  size_t look = scanned_;
-  while (begin < used_) {
-    const auto* end = static_cast<const char*>(std::memchr(base + look, '\n', used_ - look));
-    const size_t length = (end != nullptr ? static_cast<size_t>(end - base) : used_) - begin;
-    if (length > kMaxLineBytes) {
-      lines_.emplace_back(base + begin, kMaxLineBytes);
-      begin += kMaxLineBytes;
-      look = std::max(look, begin);
-      continue;
-    }
-    if (end == nullptr) break;
-    lines_.emplace_back(base + begin, length);
-    begin += length + 1;
-    look = begin;
-  }
-  if (!lines_.empty() && sink_.lines) sink_.lines(lines_);
-  lines_.clear();
-  used_ -= begin;
+  const auto* const last_end = static_cast<const char*>(::memrchr(buffer_.get() + scanned_, '\n', used_ - scanned_));
+  if (last_end != nullptr) hand_out(static_cast<size_t>(last_end - buffer_.get()) + 1);
+  while (used_ > kMaxLineBytes) hand_out(kMaxLineBytes);
   scanned_ = used_;
-  if (begin > 0) std::memmove(buffer_.get(), base + begin, used_);
+  await_line_end();
+}
+
+// Takes the first `end` bytes out of the buffer.
+void OutputPump::hand_out(size_t end) {
+  write_log(end);
+  if (sink_.text) sink_.text({buffer_.get(), end});
+  used_ -= end;
+  logged_ = 0;
+  scanned_ = 0;
+  std::memmove(buffer_.get(), buffer_.get() + end, used_);
+}
+
+void OutputPump::write_log(size_t end) {
+  if (sink_.log != nullptr && end > logged_) sink_.log->write({buffer_.get() + logged_, end - logged_});
+  logged_ = end;
+}
+
+void OutputPump::await_line_end() {
+  if (logged_ == used_ || patience_ != TimerId{}) return;
+  patience_ = loop_.call_at(last_read_ + kPatience, [this] { log_beginning(); });
+}
+
+// The end of a line that waits usually comes with the next read. One who shows progress without line ends does not write
+// it, and wants to see in the log what there is.
+void OutputPump::log_beginning() {
+  patience_ = {};
+  if (loop_.clock().now() >= last_read_ + kPatience) write_log(used_);
+  await_line_end();
 }
 
 void OutputPump::close() {
+  loop_.cancel(patience_);
   loop_.cancel(deadline_);
   loop_.unwatch(pipe_.get());
   pipe_.reset();
-  if (used_ > 0 && sink_.lines) {
-    const std::string_view rest(buffer_.get(), used_);
-    used_ = 0;
-    sink_.lines({&rest, 1});
-  }
+  if (used_ > 0) hand_out(used_);
   if (const auto closed = std::move(sink_.closed)) closed();  // may destroy this
 }
 

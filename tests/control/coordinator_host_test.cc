@@ -87,7 +87,8 @@ class CoordinatorHostTest : public testing::Test {
          [this](rendezvous::JobOutcome outcome) {
            outcome_ = std::move(outcome);
            loop_->stop();
-         }});
+         },
+         [this](const RankProgress& progress) { steps_.push_back(progress.step); }});
     ASSERT_EQ(host.status(), ok_status());
     host_ = std::move(*host);
   }
@@ -103,6 +104,7 @@ class CoordinatorHostTest : public testing::Test {
   std::unique_ptr<CoordinatorHost> host_;
   std::vector<std::string> events_;
   std::vector<LogLines> log_lines_;
+  std::vector<int64_t> steps_;
   std::optional<rendezvous::JobOutcome> outcome_;
 };
 
@@ -115,6 +117,7 @@ rendezvous::Settings two_ranks() {
 
 void both_succeed(ScriptedAgent& agent, const GenerationPlan& plan) {
   agent.client().send(LogLines{plan.generation, 0, false, {"hello"}, 0});
+  agent.client().send(RankProgress{plan.generation, 1, RankPhase::kStep, 12, 7, 0});
   for (int rank = 0; rank < plan.local_world_size; ++rank) agent.exit_rank(plan, rank, 0);
   agent.stopped(plan);
 }
@@ -133,6 +136,7 @@ TEST_F(CoordinatorHostTest, RunsATwoRankGenerationToItsEnd) {
   EXPECT_TRUE(a->acks.next());
   ASSERT_EQ(log_lines_.size(), 1u);
   EXPECT_EQ(log_lines_[0].lines[0], "hello");
+  EXPECT_EQ(steps_, std::vector<int64_t>{7});
   EXPECT_THAT(events_, Contains("generation_started"));
   EXPECT_THAT(events_, Contains("job_finished"));
 }

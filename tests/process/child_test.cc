@@ -46,9 +46,7 @@ class ChildTest : public ::testing::Test {
       if (--open == 0) loop_->stop();
     };
     OutputSink sink;
-    sink.lines = [this](auto lines) {
-      for (const std::string_view line : lines) output_ += std::string(line) + '\n';
-    };
+    sink.text = [this](std::string_view text) { output_ += text; };
     sink.closed = closed;
     std::unique_ptr<OutputPump> pump;
     if (UniqueFd pipe = child.take_stdout()) {

@@ -7,25 +7,33 @@ namespace {
 
 TEST(LogTailTest, KeepsTheLastLinesOverSeveralAdds) {
   LogTail tail;
-  std::vector<std::string> texts;
-  for (int i = 0; i < 120; ++i) texts.push_back(std::to_string(i));
-  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  std::string text;
+  for (int i = 0; i < 110; ++i) text += std::to_string(i) + '\n';
 
-  tail.add(std::span(views).first(110));
-  tail.add(std::span(views).last(10));
+  tail.add(text);
+  tail.add("110\n111\n\n113");
 
   const std::vector<std::string> lines = tail.lines();
   ASSERT_EQ(lines.size(), LogTail::kMaxLines);
-  EXPECT_EQ(lines.front(), "70");
-  EXPECT_EQ(lines.back(), "119");
+  EXPECT_EQ(lines.front(), "64");
+  EXPECT_EQ(lines[LogTail::kMaxLines - 2], "");
+  EXPECT_EQ(lines.back(), "113");
+}
+
+TEST(LogTailTest, KeepsFewLinesAsTheyAre) {
+  LogTail tail;
+
+  tail.add("\n");
+  tail.add("x");
+  tail.add("one\ntwo\n");
+
+  EXPECT_EQ(tail.lines(), (std::vector<std::string>{"", "x", "one", "two"}));
 }
 
 TEST(LogTailTest, CutsLongLines) {
   LogTail tail;
-  const std::string text(10'000, 'x');
-  const std::string_view view = text;
 
-  tail.add({&view, 1});
+  tail.add(std::string(10'000, 'x'));
 
   EXPECT_EQ(tail.lines().front(), std::string(LogTail::kMaxLineBytes - 3, 'x') + "...");
 }

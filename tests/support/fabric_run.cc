@@ -27,12 +27,19 @@ std::string read_file(const std::filesystem::path& path) {
   return text.str();
 }
 
-pid_t spawn_in(const std::filesystem::path& directory, const std::vector<std::string>& command) {
+pid_t spawn_in(const std::filesystem::path& directory, const std::vector<std::string>& command, const JobStart& start) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, 1, (directory / "out").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  posix_spawn_file_actions_addopen(&actions, 2, (directory / "err").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  const auto direct = [&](int number, int to, const char* file) {
+    if (to >= 0)
+      posix_spawn_file_actions_adddup2(&actions, to, number);
+    else
+      posix_spawn_file_actions_addopen(&actions, number, (directory / file).c_str(), O_WRONLY | O_CREAT | O_TRUNC,
+                                       0600);
+  };
+  direct(1, start.out, "out");
+  direct(2, start.err, "err");
   posix_spawn_file_actions_addchdir_np(&actions, directory.c_str());
   std::vector<char*> arguments;
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
@@ -67,12 +74,12 @@ std::string JobResult::describe() const {
 }
 
 RunningJob::RunningJob(const TemporaryDirectory& directory, const std::vector<std::string>& arguments,
-                       std::vector<std::string> launcher)
+                       const JobStart& start)
     : directory_(directory.path()) {
-  std::vector<std::string> command = std::move(launcher);
+  std::vector<std::string> command = start.wrapper;
   command.push_back(std::string(FABRIC_BIN_DIR) + "/fabric-run");
   command.insert(command.end(), arguments.begin(), arguments.end());
-  pid_ = spawn_in(directory_, command);
+  pid_ = spawn_in(directory_, command, start);
 }
 
 RunningJob::~RunningJob() {

@@ -26,13 +26,19 @@ struct JobResult {
   std::string describe() const;
 };
 
+/// How fabric-run is started, beside its arguments.
+struct JobStart {
+  std::vector<std::string> wrapper;  ///< command that executes it, as {"/usr/bin/nohup"}
+  int out = -1;                      ///< its stdout; -1: a file, which becomes JobResult::out
+  int err = -1;                      ///< its stderr, likewise
+};
+
 /// The real fabric-run while it runs. Its programs come from FABRIC_BIN_DIR, a definition of the test program.
 class RunningJob {
  public:
-  /// Starts `fabric-run ARGUMENTS...` with `directory` as working directory; `LAUNCHER... fabric-run ARGUMENTS...` where a
-  /// launcher is given, the path of a program first.
+  /// Starts `fabric-run ARGUMENTS...` with `directory` as working directory.
   RunningJob(const TemporaryDirectory& directory, const std::vector<std::string>& arguments,
-             std::vector<std::string> launcher = {});
+             const JobStart& start = {});
   RunningJob(const RunningJob&) = delete;
   RunningJob& operator=(const RunningJob&) = delete;
   /// Kills it if it still runs.

@@ -257,9 +257,7 @@ class CommandLineTest : public ::testing::Test {
     };
     const auto pump = [&](UniqueFd pipe) {
       process::OutputSink sink;
-      sink.lines = [this](auto lines) {
-        for (const std::string_view line : lines) output_ += std::string(line) + '\n';
-      };
+      sink.text = [this](std::string_view text) { output_ += text; };
       sink.closed = closed;
       return std::move(*process::OutputPump::create(*loop_, std::move(pipe), std::move(sink)));
     };

@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/resource.h>
+
 #include <csignal>
+#include <filesystem>
+#include <sstream>
 
 #include "supervisor_rig.h"
 
@@ -141,6 +145,98 @@ TEST(RankProcessTest, WritesAFloodToTheLogAndNeverBlocks) {
   uint64_t lines = 0;
   for (const LogLines& message : rig.all<LogLines>()) lines += message.lines.size() + message.dropped;
   EXPECT_LE(lines, 200'001u);
+}
+
+TEST(RankProcessTest, LogsWholeLinesOfBothStreams) {
+  SupervisorRig rig;
+
+  rig.start(rig.plan("flood-both"));
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  std::istringstream log(rig.file(rig.report().log_path));
+  int next_out = 0;
+  int next_err = 0;
+  for (std::string line; std::getline(log, line);) {
+    int& next = line.starts_with("out ") ? next_out : next_err;
+    const std::string expected = (&next == &next_out ? "out " : "err ") + std::to_string(next) + std::string(70, '.');
+    ASSERT_EQ(line, expected);
+    ++next;
+  }
+  EXPECT_EQ(next_out, 500'000);
+  EXPECT_EQ(next_err, 500'000);
+}
+
+TEST(RankProcessTest, ContinuesALogThatHasReachedItsLimitInAnotherFile) {
+  SupervisorRig rig;
+  GenerationPlan plan = rig.plan("flood");
+  plan.log_rotate_bytes = 5'000'000;
+
+  rig.start(plan);
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  const std::string logs = rig.directory() + "/logs/gen-1.1/";
+  EXPECT_EQ(rig.report().log_path, logs + "rank-0.3.log");
+  for (const char* name : {"rank-0.log", "rank-0.1.log", "rank-0.2.log"}) {
+    EXPECT_EQ(rig.file(logs + name).size(), 5'000'000u) << "62500 lines of 80 bytes";
+  }
+  EXPECT_EQ(rig.file(logs + "rank-0.3.log").size(), 1'000'013u);
+}
+
+TEST(RankProcessTest, GoesOnWithARankWhoseLogCannotBeWritten) {
+  SupervisorRig rig;
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit small{7, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+
+  rig.start(rig.plan("flood"));
+  const bool stopped = rig.run_until_stopped();
+
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  ASSERT_TRUE(stopped);
+  EXPECT_TRUE(rig.report().ok());
+  EXPECT_EQ(rig.report().last_log_lines.back(), "end of flood");
+  EXPECT_EQ(rig.file(rig.report().log_path), "xxxxxxx");
+  EXPECT_GT(rig.log_lines(true).size(), 1000u);
+}
+
+TEST(RankProcessTest, KeepsAVeryLongLineWhole) {
+  SupervisorRig rig;
+  GenerationPlan plan = rig.plan("long-line");
+  plan.log_rotate_bytes = 1'000'000;
+
+  rig.start(plan);
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  const std::string logs = rig.directory() + "/logs/gen-1.1/";
+  EXPECT_EQ(std::filesystem::file_size(logs + "rank-0.log"), 100'000'001u);
+  EXPECT_EQ(rig.file(logs + "rank-0.1.log"), "end\n");
+  EXPECT_EQ(rig.report().last_log_lines.back(), "end");
+  for (const std::string& line : rig.log_lines()) EXPECT_LE(line.size(), process::kMaxLineBytes);
+}
+
+TEST(RankProcessTest, GoesOnWithARankThatClosesItsStdout) {
+  SupervisorRig rig;
+
+  rig.start(rig.plan("close-stdout"));
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  EXPECT_TRUE(rig.report().ok());
+  EXPECT_EQ(rig.file(rig.report().log_path), "still here\n");
+  EXPECT_EQ(rig.log_lines(true), std::vector<std::string>{"still here"});
+}
+
+TEST(RankProcessTest, KeepsTheBeginningOfALineInWhichTheRankWasKilled) {
+  SupervisorRig rig;
+
+  rig.start(rig.plan("half-line"));
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  EXPECT_EQ(rig.report().signal, SIGKILL);
+  EXPECT_EQ(rig.file(rig.report().log_path), "whole\nhalf");
+  EXPECT_EQ(rig.log_lines(), (std::vector<std::string>{"whole", "half"}));
+  EXPECT_EQ(rig.report().last_log_lines, (std::vector<std::string>{"whole", "half"}));
 }
 
 }  // namespace

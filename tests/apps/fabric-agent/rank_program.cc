@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <string>
 
 #include "core/process_setup.h"
@@ -119,6 +120,46 @@ void print_signal(int number) {
   ::_exit(0);
 }
 
+// 40 MB of numbered lines on each stream at the same time, in writes that do not end where lines do.
+[[noreturn]] void flood_both() {
+  const bool is_child = ::fork() == 0;
+  const std::string name = is_child ? "err " : "out ";
+  const int fd = is_child ? STDERR_FILENO : STDOUT_FILENO;
+  std::string block;
+  for (int i = 0; i < 500'000; ++i) {
+    block += name + std::to_string(i) + std::string(70, '.') + '\n';
+    if (block.size() < 50'000) continue;
+    write_all(fd, {block.data(), 50'000});
+    block.erase(0, 50'000);
+  }
+  write_all(fd, block);
+  if (!is_child) ::wait(nullptr);
+  ::_exit(0);
+}
+
+[[noreturn]] void write_long_line() {
+  const std::string block(1'000'000, 'x');
+  for (int i = 0; i < 100; ++i) write_all(STDOUT_FILENO, block);
+  write_all(STDOUT_FILENO, "\nend\n");
+  ::_exit(0);
+}
+
+// Slow enough to be watched; all ranks print "tick N" at the same times.
+[[noreturn]] void take_steps(int rank) {
+  constexpr int64_t kTickNs = 20'000'000;
+  for (int64_t step = 0; step < 40; ++step) {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    const int64_t tick = (now.tv_sec * 1'000'000'000 + now.tv_nsec) / kTickNs + 1;
+    const timespec next{tick * kTickNs / 1'000'000'000, tick * kTickNs % 1'000'000'000};
+    ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, nullptr);
+    say(frames::WorkerStep{step});
+    write_all(STDOUT_FILENO, "tick " + std::to_string(tick) + "\nstep " + std::to_string(step) + " of rank " +
+                                 std::to_string(rank) + '\n');
+  }
+  ::_exit(0);
+}
+
 [[noreturn]] void use_store() {
   say(frames::StoreCall{7, {.op = StoreOp::kGet, .keys = {"key"}, .values = {}, .number = 0, .timeout_ms = 1000}});
   const auto message = hear();
@@ -129,11 +170,23 @@ void print_signal(int number) {
   ::_exit(0);
 }
 
-[[noreturn]] void act(const std::string& mode) {
+[[noreturn]] void act(const std::string& mode, int rank) {
   if (mode == "exit3") ::_exit(3);
   if (mode == "fail-at-2") {
     say(frames::WorkerStep{2});
     ::_exit(3);
+  }
+  if (mode == "flood-both") flood_both();
+  if (mode == "long-line") write_long_line();
+  if (mode == "steps") take_steps(rank);
+  if (mode == "close-stdout") {
+    ::close(STDOUT_FILENO);
+    write_all(STDERR_FILENO, "still here\n");
+    ::_exit(0);
+  }
+  if (mode == "half-line") {
+    write_all(STDOUT_FILENO, "whole\nhalf");
+    ::raise(SIGKILL);
   }
   if (mode == "abort") crash();
   if (mode == "grandchild") leave_grandchild();
@@ -195,7 +248,7 @@ void print_signal(int number) {
   if (assignment == nullptr) ::_exit(94);
   say(frames::WorkerReady{});
   if (mode == "ready-twice") say(frames::WorkerReady{});
-  act(mode_of(("PROGRAM_MODE_" + std::to_string(assignment->local_rank)).c_str(), mode));
+  act(mode_of(("PROGRAM_MODE_" + std::to_string(assignment->local_rank)).c_str(), mode), assignment->global_rank());
 }
 
 [[noreturn]] void be_forked_rank(const frames::ForkRank& request, std::vector<UniqueFd> descriptors, pid_t middle) {

@@ -29,7 +29,17 @@ TEST(CommandLineTest, TakesAJobAndItsOptionsInAnyOrder) {
   EXPECT_EQ(run.runs_directory, "/runs");
   EXPECT_TRUE(run.json);
   EXPECT_TRUE(run.color);
+  EXPECT_TRUE(run.fold);
+  EXPECT_TRUE(run.live);
   EXPECT_FALSE(run.verbose);
+}
+
+TEST(CommandLineTest, TurnsOffWhatMakesOutputPretty) {
+  const auto run = parsed<RunCommand>({"job.yaml", "--no-color", "--no-fold", "--no-live"});
+
+  EXPECT_FALSE(run.color);
+  EXPECT_FALSE(run.fold);
+  EXPECT_FALSE(run.live);
 }
 
 TEST(CommandLineTest, ValidatesAJobThatMayHaveAnyName) {

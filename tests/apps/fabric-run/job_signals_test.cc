@@ -156,7 +156,7 @@ TEST_F(JobSignalsTest, PassesUserSignalsToThoseRanksThatHandleThem) {
 // ---- how it was started -------------------------------------------------------------------------------------------------
 
 TEST_F(JobSignalsTest, UnderNohupAClosedTerminalChangesNothing) {
-  RunningJob job(directory_, this->job(1, "PROGRAM_MODE: wait"), {"/usr/bin/nohup"});
+  RunningJob job(directory_, this->job(1, "PROGRAM_MODE: wait"), {.wrapper = {"/usr/bin/nohup"}});
   ASSERT_TRUE(job.wait_for_events("rank_ready"));
 
   job.signal(SIGHUP);
@@ -189,8 +189,8 @@ TEST_F(JobSignalsTest, AsTheFirstProcessOfAContainerItReapsOrphansAndHeedsSignal
     GTEST_SKIP() << "this needs the right to make a PID namespace (root, or unprivileged user namespaces)";
   }
   RunningJob job(directory_, this->job(2, "PROGRAM_MODE: wait"),
-                 {"/usr/bin/unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "/bin/sh", "-c",
-                  "(sleep 0.2 & sleep 0.4 &); exec \"$0\" \"$@\""});
+                 {.wrapper = {"/usr/bin/unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "/bin/sh", "-c",
+                  "(sleep 0.2 & sleep 0.4 &); exec \"$0\" \"$@\""}});
   ASSERT_TRUE(job.wait_for_events("rank_ready", 2));
   const pid_t init = children_of(job.pid()).at(0);
 

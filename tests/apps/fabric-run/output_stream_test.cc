@@ -97,6 +97,19 @@ TEST_F(OutputStreamTest, EndsTheOutputWhenTheReaderIsGone) {
   stream_->flush(0s);
 }
 
+TEST_F(OutputStreamTest, SaysWhyNothingCanBeWrittenWhereTheReaderIsNotToBlame) {
+  const UniqueFd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
+  OutputStream stream(*loop_, full.get());
+
+  stream.write("lost\n");
+
+  EXPECT_TRUE(stream.is_closed());
+  EXPECT_EQ(stream.failure().code(), StatusCode::kResourceExhausted);
+  read_end_.reset();
+  stream_->write("to nobody\n");
+  EXPECT_TRUE(stream_->failure().ok());
+}
+
 TEST_F(OutputStreamTest, FlushGivesUpOnAReaderThatTakesNothing) {
   stream_->write(std::string(1 << 20, 'x') + '\n');
 
