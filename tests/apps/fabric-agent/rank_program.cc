@@ -1,7 +1,11 @@
-// Stands for fabric-worker in tests of the agent: does what PROGRAM_MODE says, or PROGRAM_MODE_<local rank>.
+// Stands for fabric-worker in tests of the agent: does what PROGRAM_MODE says, or PROGRAM_MODE_<local rank>; as --forkserver it
+// forks ranks as the real one does, or misbehaves as FORK_SERVER_MODE says.
 
+#include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -10,7 +14,9 @@
 #include <cstdlib>
 #include <string>
 
+#include "core/process_setup.h"
 #include "frames/codec.h"
+#include "frames/descriptor_packet.h"
 #include "frames/frame_buffer.h"
 #include "frames/messages.h"
 
@@ -131,9 +137,7 @@ std::string mode_of(const char* name, const std::string& otherwise) {
   ::_exit(0);
 }
 
-}  // namespace
-
-int main() {
+[[noreturn]] void be_rank() {
   const std::string mode = mode_of("PROGRAM_MODE", "train");
   if (mode == "silent") wait_forever();
   say(frames::WorkerHello{mode == "bad-version" ? 99 : frames::kProtocolVersion, ::getpid()});
@@ -143,4 +147,64 @@ int main() {
   say(frames::WorkerReady{});
   if (mode == "ready-twice") say(frames::WorkerReady{});
   act(mode_of(("PROGRAM_MODE_" + std::to_string(assignment->local_rank)).c_str(), mode));
+}
+
+[[noreturn]] void be_forked_rank(const frames::ForkRank& request, std::vector<UniqueFd> descriptors, pid_t middle) {
+  while (::getppid() == middle) ::sched_yield();
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  constexpr int kTargets[] = {kAgentFd, kCrashFd, STDOUT_FILENO, STDERR_FILENO};
+  for (UniqueFd& fd : descriptors) fd.reset(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 16));
+  for (size_t i = 0; i < descriptors.size(); ++i) ::dup2(descriptors[i].get(), kTargets[i]);
+  descriptors.clear();
+  for (const auto& [name, value] : request.environment) ::setenv(name.c_str(), value.c_str(), 1);
+  if (apply(request.setup) != nullptr) ::_exit(97);
+  be_rank();
+}
+
+pid_t fork_rank(const frames::ForkRank& request, std::vector<UniqueFd> descriptors) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) ::_exit(95);
+  const pid_t middle = ::fork();
+  if (middle == 0) {
+    const pid_t self = ::getpid();
+    const pid_t pid = ::fork();
+    if (pid == 0) be_forked_rank(request, std::move(descriptors), self);
+    ::setpgid(pid, pid);
+    write_all(ends[1], {reinterpret_cast<const char*>(&pid), sizeof pid});
+    ::_exit(0);
+  }
+  pid_t pid = -1;
+  if (::read(ends[0], &pid, sizeof pid) != sizeof pid) ::_exit(96);
+  ::waitpid(middle, nullptr, 0);
+  ::close(ends[0]);
+  ::close(ends[1]);
+  return pid;
+}
+
+[[noreturn]] void be_fork_server(int socket) {
+  const std::string mode = mode_of("FORK_SERVER_MODE", "serve");
+  const auto tell = [&](const frames::ForkServerMessage& message) {
+    if (!frames::send_packet(socket, frames::encode(message)).ok()) ::_exit(0);
+  };
+  if (mode == "hang") wait_forever();
+  if (mode == "abort") crash();
+  if (mode == "garbage") {
+    [[maybe_unused]] const Status sent = frames::send_packet(socket, "garbage");
+    wait_forever();
+  }
+  tell(frames::ForkServerReady{mode == "refuse" ? "the program has 2 threads" : ""});
+  for (;;) {
+    auto packet = frames::receive_packet(socket);
+    if (!packet.ok()) ::_exit(0);
+    const auto request = frames::decode<frames::ForkRank>(packet->payload);
+    if (mode == "die-forking") ::_exit(98);
+    tell(frames::RankForked{request->id, fork_rank(*request, std::move(packet->descriptors)), {}});
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc == 4 && std::string(argv[1]) == "--forkserver") be_fork_server(std::atoi(argv[2]));
+  be_rank();
 }
