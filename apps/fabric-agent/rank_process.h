@@ -14,10 +14,12 @@
 #include "core/store_messages.h"
 #include "frame_channel.h"
 #include "frames/messages.h"
+#include "memory_killer.h"
 #include "process/child.h"
 #include "process/event_loop.h"
 #include "process/log_tail.h"
 #include "process/output_pump.h"
+#include "rank_end.h"
 #include "rank_starter.h"
 #include "rank_state.h"
 
@@ -42,6 +44,7 @@ struct RankContext {
   RankStarter& starter;
   std::string hostname;
   RankLimits limits;
+  NodeFiles node_files;
 };
 
 /// Hears what ranks do, on the loop.
@@ -93,6 +96,7 @@ class RankProcess {
   void on_message(const frames::WorkerStep& step);
   void on_message(const frames::WorkerReached& reached);
   void on_message(frames::WorkerFailure& failure);
+  void on_message(const frames::WorkerReturned& returned);
   void on_message(frames::StoreCall& call);
   void on_socket_closed(const Status& status);
   void on_lines(Stream stream, std::span<const std::string_view> lines);
@@ -104,7 +108,7 @@ class RankProcess {
   void report_progress(RankPhase phase);
   void report_step();
   void report_exit();
-  bool was_killed_by_us() const;
+  void find_evidence();
 
   const RankContext& context_;
   Assignment assignment_;
@@ -120,11 +124,10 @@ class RankProcess {
   process::TimerId deadline_;
   process::TimerId step_timer_;
   int64_t reported_step_ = -1;
-  bool terminated_ = false;  // SIGTERM was sent because the generation stops
-  bool killed_ = false;      // SIGKILL was sent because the generation stops
-  bool spoke_ = false;       // a failure of its own came before that
-  std::string kill_reason_;
-  std::string fault_;
+  std::string working_directory_;
+  int64_t start_wall_ns_ = 0;
+  MemoryKills memory_kills_;  // at its start
+  RankEnd end_;
   ExitReport report_;
 };
 

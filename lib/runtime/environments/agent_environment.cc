@@ -71,7 +71,7 @@ void AgentEnvironment::report_ready() { link_->report_ready(); }
 void AgentEnvironment::report_step(int64_t step) { link_->report_step(step); }
 
 void AgentEnvironment::report_failure(const std::exception_ptr& failure) {
-  tell_failure(*link_, describe_exception(failure));
+  tell_exception(*link_, failure);
 }
 
 }  // namespace fabric

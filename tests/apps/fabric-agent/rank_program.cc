@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +13,8 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
+#include <fstream>
 #include <string>
 
 #include "core/process_setup.h"
@@ -59,6 +62,41 @@ std::string mode_of(const char* name, const std::string& otherwise) {
   for (;;) ::pause();
 }
 
+/// Ends as a worker whose train() has returned.
+[[noreturn]] void finish(int code) {
+  say(frames::WorkerReturned{code});
+  ::_exit(code);
+}
+
+std::string now() {
+  timespec time{};
+  ::clock_gettime(CLOCK_BOOTTIME, &time);
+  return std::to_string(time.tv_sec * 1'000'000'000 + time.tv_nsec);
+}
+
+/// Begins to describe a failure, and says so in a step, but does not come to its end.
+[[noreturn]] void describe_for_ever(bool is_crash) {
+  if (is_crash)
+    write_all(kCrashFd, "time " + now() + "\nsignal 11 (segmentation fault) at address 0x0\n");
+  else
+    say(frames::WorkerFailure{"std::runtime_error", "no data", "", std::stoll(now())});
+  say(frames::WorkerStep{1});
+  wait_forever();
+}
+
+/// What the kernel's memory killer does, with a file of the test's in place of the kernel's counter.
+[[noreturn]] void want_memory() {
+  std::ofstream(mode_of("MEMORY_EVENTS", "")) << "oom_kill 1\n";
+  ::raise(SIGKILL);
+  wait_forever();
+}
+
+[[noreturn]] void dump_core() {
+  const rlimit limit{RLIM_INFINITY, RLIM_INFINITY};
+  if (::setrlimit(RLIMIT_CORE, &limit) != 0) ::_exit(97);
+  std::abort();
+}
+
 [[noreturn]] void leave_grandchild() {
   int ends[2];
   if (::pipe(ends) != 0) ::_exit(95);
@@ -71,7 +109,7 @@ std::string mode_of(const char* name, const std::string& otherwise) {
     wait_forever();  // and holds the pipes
   }
   char byte = 0;
-  ::_exit(::read(ends[0], &byte, 1) == 1 ? 0 : 96);  // not before it has left the group, which dies with this process
+  finish(::read(ends[0], &byte, 1) == 1 ? 0 : 96);  // not before it has left the group, which dies with this process
 }
 
 [[noreturn]] void crash() {
@@ -87,7 +125,7 @@ std::string mode_of(const char* name, const std::string& otherwise) {
   for (int i = 0; i < 1000; ++i) block += line + '\n';
   for (int i = 0; i < 200; ++i) write_all(STDERR_FILENO, block);  // 16 MB
   write_all(STDERR_FILENO, "end of flood\n");
-  ::_exit(0);
+  finish(0);
 }
 
 [[noreturn]] void use_store() {
@@ -97,11 +135,17 @@ std::string mode_of(const char* name, const std::string& otherwise) {
   if (reply == nullptr || reply->id != 7) ::_exit(93);
   std::printf("value %s\n", reply->response.values.at(0).c_str());
   std::fflush(stdout);
-  ::_exit(0);
+  finish(0);
 }
 
 [[noreturn]] void act(const std::string& mode) {
+  if (mode == "exit0") ::_exit(0);
   if (mode == "exit3") ::_exit(3);
+  if (mode == "return5") finish(5);
+  if (mode == "describe-exception") describe_for_ever(false);
+  if (mode == "describe-crash") describe_for_ever(true);
+  if (mode == "want-memory") want_memory();
+  if (mode == "dump-core") dump_core();
   if (mode == "abort") crash();
   if (mode == "grandchild") leave_grandchild();
   if (mode == "flood") flood();
@@ -130,11 +174,14 @@ std::string mode_of(const char* name, const std::string& otherwise) {
     write_all(kAgentFd, frames::frame_of("\xff\xff\xff\xff"));
     wait_forever();
   }
-  if (mode == "environment") ::execl("/usr/bin/env", "env", nullptr);
+  if (mode == "environment") {
+    say(frames::WorkerReturned{0});
+    ::execl("/usr/bin/env", "env", nullptr);
+  }
   for (int64_t step = 0; step < 3; ++step) say(frames::WorkerStep{step});
   std::puts("trained");
   std::fflush(stdout);
-  ::_exit(0);
+  finish(0);
 }
 
 [[noreturn]] void be_rank() {
