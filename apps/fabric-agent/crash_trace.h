@@ -9,10 +9,11 @@ namespace fabric::agent {
 
 /// What a worker left in its crash file about its end.
 struct CrashTrace {
-  int64_t time_ns = 0;           ///< CLOCK_BOOTTIME at which it began to end; 0: it left nothing, or nothing with a time
-  int signal = 0;                ///< the one whose handler wrote; 0: none did
-  std::optional<int> exit_code;  ///< what the program passed to exit(), _exit() or _Exit(), whatever of it a status keeps
-  std::string exit_function;     ///< which of those it called
+  int64_t time_ns = 0;  ///< CLOCK_BOOTTIME at which it began to end; 0: it left nothing, or nothing with a time
+  int signal = 0;       ///< the one whose handler wrote; 0: none did
+  std::optional<int>
+      exit_code;              ///< what the program passed to exit(), _exit() or _Exit(), whatever of it a status keeps
+  std::string exit_function;  ///< which of those it called
   /// What happened and the stack, demangled, one frame a line as "function+0x1f in module". A line in another form than
   /// backtrace_symbols_fd writes is kept as it is.
   std::string backtrace;

@@ -23,6 +23,7 @@ MemoryKills read_memory_kills(const NodeFiles& files);
 
 /// Returns what shows that the memory killer struck between two readings, for people; empty if nothing does. The counter of
 /// the whole machine shows something of a process only if that `was_killed`.
-std::string new_memory_kills(const MemoryKills& before, const MemoryKills& after, const NodeFiles& files, bool was_killed);
+std::string new_memory_kills(const MemoryKills& before, const MemoryKills& after, const NodeFiles& files,
+                             bool was_killed);
 
 }  // namespace fabric::agent

@@ -97,7 +97,8 @@ void judge_end(const RankEnd& end, ExitReport& report) {
   if (report.signal == 0) return judge_exit_code(end, report);
   const bool lacks_trace = (report.signal == SIGSEGV || report.signal == SIGBUS) && end.crash.time_ns == 0;
   if (lacks_trace && end.said_hello && report.message.empty()) {
-    report.message = "there is no backtrace, because its handler could not run, as when a thread other than main's uses up its stack";
+    report.message =
+        "there is no backtrace, because its handler could not run, as when a thread other than main's uses up its stack";
   }
 }
 

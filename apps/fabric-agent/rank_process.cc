@@ -242,12 +242,12 @@ void RankProcess::report_exit() {
 // Looks around for what else shows how it ended.
 void RankProcess::find_evidence() {
   if (report_.core_dumped) {
-    report_.core_file = core_file_of({report_.pid, report_.signal, working_directory_, start_wall_ns_}, context_.node_files);
+    report_.core_file =
+        core_file_of({report_.pid, report_.signal, working_directory_, start_wall_ns_}, context_.node_files);
   }
   if (report_.killed_by_us || report_.ok()) return;
   const MemoryKills now = read_memory_kills(context_.node_files);
-  report_.out_of_memory = 
-      new_memory_kills(memory_kills_, now, context_.node_files, report_.signal == SIGKILL);
+  report_.out_of_memory = new_memory_kills(memory_kills_, now, context_.node_files, report_.signal == SIGKILL);
 }
 
 }  // namespace fabric::agent

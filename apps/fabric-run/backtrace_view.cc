@@ -24,7 +24,7 @@ std::string_view name_of(std::string_view path) { return path.substr(path.rfind(
 
 /// Returns whether a function calls train(), the body of a thread, or main(): what is further out does not matter.
 bool is_machinery(std::string_view function) {
-  constexpr std::array<std::string_view, 6> kFunctions = {"main",   "start_thread", "execute_native_thread_routine",
+  constexpr std::array<std::string_view, 6> kFunctions = {"main",  "start_thread", "execute_native_thread_routine",
                                                           "clone", "clone3",       "__clone3"};
   return function.starts_with("fabric::run_program(") || function.starts_with("__libc_start") ||
          std::find(kFunctions.begin(), kFunctions.end(), function) != kFunctions.end();

@@ -81,10 +81,12 @@ std::vector<std::string> last_lines(const ExitReport& report) {
 /// Says what a user may do about a rank that was killed for want of memory, or by somebody who did not say why.
 void add_hint(std::vector<std::string>& lines, const ExitReport& cause) {
   if (!cause.out_of_memory.empty()) {
-    lines.push_back(concat("  out of memory: ", cause.out_of_memory,
-                           "; give the job more memory, or use less in each rank (a smaller batch, fewer ranks a node)"));
+    lines.push_back(
+        concat("  out of memory: ", cause.out_of_memory,
+               "; give the job more memory, or use less in each rank (a smaller batch, fewer ranks a node)"));
   } else if (cause.signal == SIGKILL && cause.message.empty()) {
-    lines.emplace_back("  SIGKILL came from outside of Fabric: a person, the scheduler, or the kernel for want of memory (dmesg)");
+    lines.emplace_back(
+        "  SIGKILL came from outside of Fabric: a person, the scheduler, or the kernel for want of memory (dmesg)");
   }
 }
 
@@ -104,8 +106,8 @@ void add_cause(std::vector<std::string>& lines, const ExitReport& cause, const R
 void add_earlier_failures(std::vector<std::string>& lines, const rendezvous::JobOutcome& outcome) {
   std::vector<std::string> block;
   const auto& failures = outcome.failures;
-  const bool last_is_first_cause = outcome.first_cause.has_value() && !failures.empty() &&
-                                   failures.back().generation == outcome.generation;
+  const bool last_is_first_cause =
+      outcome.first_cause.has_value() && !failures.empty() && failures.back().generation == outcome.generation;
   const size_t count = failures.size() - (last_is_first_cause ? 1 : 0);
   const size_t begin = count > kShownFailures ? count - kShownFailures : 0;
   if (begin > 0) block.push_back(concat("... ", begin, " before these in report.json"));
@@ -153,23 +155,24 @@ std::string report_json(const RunReport& report) {
   for (const ExitReport& rank : outcome.reports) reports.push_back(json_of(rank, report));
   Json failures = Json::array();
   for (const rendezvous::FailedGeneration& failure : outcome.failures) failures.push_back(json_of(failure, report));
-  const Json object = {{"run_id", report.run_id},
-                       {"name", report.name},
-                       {"run_directory", report.run_directory},
-                       {"outcome", outcome_name(report)},
-                       {"exit_code", outcome.exit_code},
-                       {"reason", outcome.reason},
-                       {"first_cause", outcome.first_cause.has_value() ? json_of(*outcome.first_cause, report) : Json(nullptr)},
-                       {"failures", failures},
-                       {"agent_failure", report.agent_failure.empty() ? Json(nullptr) : Json(report.agent_failure)},
-                       {"ranks", reports},
-                       {"restarts", outcome.restart_count},
-                       {"generations", outcome.generation.counter},
-                       {"generation", concat(outcome.generation)},
-                       {"start_ns", report.start_ns},
-                       {"end_ns", report.end_ns},
-                       {"seconds", static_cast<double>(report.end_ns - report.start_ns) * 1e-9},
-                       {"timings", timings}};
+  const Json object = {
+      {"run_id", report.run_id},
+      {"name", report.name},
+      {"run_directory", report.run_directory},
+      {"outcome", outcome_name(report)},
+      {"exit_code", outcome.exit_code},
+      {"reason", outcome.reason},
+      {"first_cause", outcome.first_cause.has_value() ? json_of(*outcome.first_cause, report) : Json(nullptr)},
+      {"failures", failures},
+      {"agent_failure", report.agent_failure.empty() ? Json(nullptr) : Json(report.agent_failure)},
+      {"ranks", reports},
+      {"restarts", outcome.restart_count},
+      {"generations", outcome.generation.counter},
+      {"generation", concat(outcome.generation)},
+      {"start_ns", report.start_ns},
+      {"end_ns", report.end_ns},
+      {"seconds", static_cast<double>(report.end_ns - report.start_ns) * 1e-9},
+      {"timings", timings}};
   return object.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 

@@ -341,7 +341,8 @@ void Coordinator::finish(int code, std::string reason, std::optional<ExitReport>
     if (agent.connected) send(id, Shutdown{code, reason});
   }
   record("job_finished", {{"exit_code", code}, {"reason", reason}, {"restart_count", state_.restart_count}});
-  JobOutcome outcome{code, std::move(reason), std::move(first_cause), {}, state_.restart_count, {settings_.term, 0}, {}};
+  JobOutcome outcome{code, std::move(reason), std::move(first_cause), {}, state_.restart_count, {settings_.term, 0},
+                     {}};
   if (state_.generation) {
     outcome.reports = state_.generation->reports;
     outcome.generation = state_.generation->id;

@@ -30,8 +30,8 @@ struct Agent {
 /// One agent's part in a generation.
 struct Membership {
   int node_rank = 0;
-  bool stopped = false;  ///< it confirmed that its ranks are gone
-  bool lost = false;     ///< its connection ended during the generation
+  bool stopped = false;         ///< it confirmed that its ranks are gone
+  bool lost = false;            ///< its connection ended during the generation
   Nanoseconds clock_offset{0};  ///< of its agent, as far as it is known
 };
 
@@ -39,7 +39,8 @@ struct Membership {
 struct Generation {
   GenerationId id;
   std::map<AgentId, Membership> members;
-  std::vector<ExitReport> reports;  ///< in the order in which they came, their times by their nodes' clocks until it is judged
+  std::vector<ExitReport>
+      reports;  ///< in the order in which they came, their times by their nodes' clocks until it is judged
   bool store_open = false;
 };
 
@@ -71,7 +72,7 @@ struct State {
   std::optional<Stopping> stopping;
   std::optional<StopRequested> stop_requested;
   std::vector<FailedGeneration> failures;  ///< the newest, at most kMaxFailures
-  uint64_t stale_messages = 0;  ///< messages of older generations or unknown agents, ignored
+  uint64_t stale_messages = 0;             ///< messages of older generations or unknown agents, ignored
 
   static constexpr size_t kMaxDepartures = 256;
   static constexpr size_t kMaxFailures = 1000;

@@ -15,9 +15,8 @@ std::optional<ExitReport> first_failure(const std::vector<ExitReport>& reports) 
   const ExitReport* first = nullptr;
   for (const ExitReport& report : reports) {
     if (!is_failure(report)) continue;
-    const bool better =
-        first == nullptr || (is_peer_failure(*first) && !is_peer_failure(report)) ||
-        (is_peer_failure(*first) == is_peer_failure(report) && report.time_ns < first->time_ns);
+    const bool better = first == nullptr || (is_peer_failure(*first) && !is_peer_failure(report)) ||
+                        (is_peer_failure(*first) == is_peer_failure(report) && report.time_ns < first->time_ns);
     if (better) first = &report;
   }
   return first == nullptr ? std::nullopt : std::make_optional(*first);

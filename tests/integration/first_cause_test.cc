@@ -24,8 +24,8 @@ TEST_P(FirstCauseTest, NamesTheEarlierOfTwoFailuresWithinAMillisecondTwentyOfTwe
   const std::string board_file = directory_.file("board");
   FailureBoard board;
   std::ofstream(board_file).write(reinterpret_cast<const char*>(&board), sizeof board);
-  const std::string args = std::string("first: ") + GetParam().first + ", second: " + GetParam().second +
-                           ", board: '" + board_file + "'";
+  const std::string args =
+      std::string("first: ") + GetParam().first + ", second: " + GetParam().second + ", board: '" + board_file + "'";
   const std::string job =
       testing::job_of("together", args) + "elastic: {max_restarts: " + std::to_string(kGenerations - 1) + "}\n";
 

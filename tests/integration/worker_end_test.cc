@@ -16,8 +16,8 @@ using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Not;
 using testing::JobResult;
+using ::testing::Not;
 using testing::text;
 
 using WorkerEndTest = testing::WorkerFaults;
@@ -44,7 +44,8 @@ TEST_F(WorkerEndTest, SaysWhatAnExitStatusCannotKeep) {
   const JobResult result = run_fault("exit300");
 
   EXPECT_EQ(result.exit_code, 44) << result.describe();
-  EXPECT_THAT(text(first_cause(result), "message"), HasSubstr("exit(300) was called, of which an exit status keeps 44"));
+  EXPECT_THAT(text(first_cause(result), "message"),
+              HasSubstr("exit(300) was called, of which an exit status keeps 44"));
 }
 
 TEST_F(WorkerEndTest, SaysWhatOfTheValueOfTrainAnExitStatusCannotKeep) {

@@ -58,8 +58,10 @@ class WorkerFaults : public ::testing::Test {
     ASSERT_TRUE(cause.is_object());
     EXPECT_EQ(text(cause, "exception_type"), type) << result.describe();
     EXPECT_EQ(text(cause, "message"), message) << result.describe();
-    EXPECT_THAT(text(cause, "backtrace"), ::testing::AllOf(::testing::HasSubstr(function), ::testing::HasSubstr("at train(")));
-    EXPECT_THAT(text(cause, "backtrace"), ::testing::Not(::testing::HasSubstr("__cxa_throw"))) << "the thrower is the innermost frame";
+    EXPECT_THAT(text(cause, "backtrace"),
+                ::testing::AllOf(::testing::HasSubstr(function), ::testing::HasSubstr("at train(")));
+    EXPECT_THAT(text(cause, "backtrace"), ::testing::Not(::testing::HasSubstr("__cxa_throw")))
+        << "the thrower is the innermost frame";
     EXPECT_THAT(result.err, ::testing::AllOf(::testing::HasSubstr(type), ::testing::HasSubstr(message)));
   }
 
@@ -68,7 +70,8 @@ class WorkerFaults : public ::testing::Test {
     const nlohmann::json cause = first_cause(result);
     ASSERT_TRUE(cause.is_object());
     EXPECT_EQ(cause.at("signal"), number);
-    EXPECT_THAT(text(cause, "backtrace"), ::testing::StartsWith("signal " + std::to_string(number))) << result.describe();
+    EXPECT_THAT(text(cause, "backtrace"), ::testing::StartsWith("signal " + std::to_string(number)))
+        << result.describe();
     EXPECT_THAT(text(cause, "backtrace"), ::testing::HasSubstr(function)) << result.describe();
   }
 

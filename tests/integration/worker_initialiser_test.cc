@@ -28,7 +28,9 @@ TEST_F(WorkerInitialiserTest, NamesTheFunctionThatCrashes) {
   EXPECT_THAT(testing::text(result.report.at("first_cause"), "backtrace"), HasSubstr("crash_in_an_initialiser()"));
 }
 
-TEST_F(WorkerInitialiserTest, AThreadDoesNotKeepRanksFromTraining) { expect_training(run(job_of("static_threads", ""))); }
+TEST_F(WorkerInitialiserTest, AThreadDoesNotKeepRanksFromTraining) {
+  expect_training(run(job_of("static_threads", "")));
+}
 
 TEST_F(WorkerInitialiserTest, APoolOfOpenMPDoesNotKeepRanksFromTraining) {
   expect_training(run(job_of("static_openmp", "")));

@@ -20,9 +20,7 @@ class CoordinatorFailureTest : public CoordinatorFixture {
     beat_of("b", 300us);
   }
   Nanoseconds clock_of(const std::string& agent) const { return now_.since_boot - (agent == "b" ? 10min : 0min); }
-  void beat_of(const std::string& agent, Nanoseconds way) {
-    say(agent, Heartbeat{1, (clock_of(agent) - way).count()});
-  }
+  void beat_of(const std::string& agent, Nanoseconds way) { say(agent, Heartbeat{1, (clock_of(agent) - way).count()}); }
   /// The rank of `agent` failed `ago`, which is heard of now.
   void fail(const std::string& agent, Nanoseconds ago, int code) {
     ExitReport report = exited(agent == "a" ? 0 : 1, code);

@@ -70,8 +70,6 @@ c10::intrusive_ptr<c10d::Store> AgentEnvironment::store() { return c10::make_int
 void AgentEnvironment::report_ready() { link_->report_ready(); }
 void AgentEnvironment::report_step(int64_t step) { link_->report_step(step); }
 
-void AgentEnvironment::report_failure(const std::exception_ptr& failure) {
-  tell_exception(*link_, failure);
-}
+void AgentEnvironment::report_failure(const std::exception_ptr& failure) { tell_exception(*link_, failure); }
 
 }  // namespace fabric

@@ -7,8 +7,8 @@
 
 #include <array>
 #include <cstdio>
-#include <exception>
 #include <ctime>
+#include <exception>
 #include <iostream>
 #include <new>
 #include <sstream>

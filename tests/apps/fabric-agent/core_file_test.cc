@@ -16,7 +16,9 @@ using namespace std::chrono_literals;
 class CoreFileTest : public ::testing::Test {
  protected:
   void set_pattern(const std::string& pattern) { files_.write("/proc/sys/kernel/core_pattern", pattern + "\n"); }
-  std::string core_file() const { return core_file_of({12, 11, files_.path("/work[1]"), start_ns_}, files_.node_files()); }
+  std::string core_file() const {
+    return core_file_of({12, 11, files_.path("/work[1]"), start_ns_}, files_.node_files());
+  }
 
   testing::KernelFiles files_;
   int64_t start_ns_ = std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();

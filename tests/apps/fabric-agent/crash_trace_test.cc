@@ -40,7 +40,8 @@ CrashTrace trace_of(std::string_view raw) {
 }
 
 TEST(CrashTraceTest, ParsesTimeAndSignalAndKeepsTheTimeOutOfTheStack) {
-  const CrashTrace trace = trace_of("time 123456789\nsignal 11 (segmentation fault) at address 0x0\n/p(_Z1fv+0x1) [0x7f]\n");
+  const CrashTrace trace =
+      trace_of("time 123456789\nsignal 11 (segmentation fault) at address 0x0\n/p(_Z1fv+0x1) [0x7f]\n");
 
   EXPECT_EQ(trace.time_ns, 123456789);
   EXPECT_EQ(trace.signal, 11);

@@ -57,8 +57,7 @@ TEST(RankEndTest, NamesWhoEndedARankEarly) {
   const ExitReport report = judged(end);
 
   EXPECT_EQ(report.exit_code, 44);
-  EXPECT_EQ(report.message,
-            "train() had not been called when _exit(300) was called, of which an exit status keeps 44");
+  EXPECT_EQ(report.message, "train() had not been called when _exit(300) was called, of which an exit status keeps 44");
   EXPECT_EQ(report.time_ns, 900);
 }
 

@@ -122,7 +122,9 @@ TEST(RankProcessTest, NamesTheCoreThatIsThere) {
   const ExitReport report = rig.report();
   EXPECT_TRUE(report.core_dumped);
   EXPECT_THAT(report.core_file, HasSubstr(rig.directory() + "/"));
-  EXPECT_THAT(rig.file(report.core_file).substr(0, 4), "\x7f" "ELF");
+  EXPECT_THAT(rig.file(report.core_file).substr(0, 4),
+              "\x7f"
+              "ELF");
 }
 
 TEST(RankProcessTest, ReportsAWorkerThatCannotBeExecuted) {

@@ -22,16 +22,20 @@ TEST(BacktraceViewTest, NamesTheProgramAsItsUserDoesAndModulesWithoutTheirDirect
 }
 
 TEST(BacktraceViewTest, EndsWithTrainWhateverItIsCalled) {
-  EXPECT_THAT(shown_frames("at f()+0x1 in 3fa9c2.so\nat my_train(fabric::Fabric&)+0x2 in 3fa9c2.so\n"
-                           "at fabric::run_program(fabric::ProgramTable const&, fabric::Environment&)+0x3 in libfabric_runtime.so\n"
-                           "at main+0x4 in fabric-worker",
-                           kProgram),
-              ElementsAre("at f()+0x1 in digits.so", "at my_train(fabric::Fabric&)+0x2 in digits.so"));
+  EXPECT_THAT(
+      shown_frames(
+          "at f()+0x1 in 3fa9c2.so\nat my_train(fabric::Fabric&)+0x2 in 3fa9c2.so\n"
+          "at fabric::run_program(fabric::ProgramTable const&, fabric::Environment&)+0x3 in libfabric_runtime.so\n"
+          "at main+0x4 in fabric-worker",
+          kProgram),
+      ElementsAre("at f()+0x1 in digits.so", "at my_train(fabric::Fabric&)+0x2 in digits.so"));
 }
 
 TEST(BacktraceViewTest, EndsWithTheBodyOfAThread) {
-  EXPECT_THAT(shown_frames("f()+0x1 in /runs/x/program/3fa9c2.so\nexecute_native_thread_routine+0x2 in /lib/libstdc++.so.6", kProgram),
-              ElementsAre("at f()+0x1 in digits.so"));
+  EXPECT_THAT(
+      shown_frames("f()+0x1 in /runs/x/program/3fa9c2.so\nexecute_native_thread_routine+0x2 in /lib/libstdc++.so.6",
+                   kProgram),
+      ElementsAre("at f()+0x1 in digits.so"));
 }
 
 TEST(BacktraceViewTest, CountsLongRunsOfLibrariesBetweenFramesOfTheProgram) {
@@ -46,8 +50,11 @@ TEST(BacktraceViewTest, CountsLongRunsOfLibrariesBetweenFramesOfTheProgram) {
 }
 
 TEST(BacktraceViewTest, KeepsWhatIsNoFrame) {
-  EXPECT_THAT(shown_frames("signal 11 (segmentation fault) at address 0x0\n... 61 more of the same\nException raised from f", kProgram),
-              ElementsAre("signal 11 (segmentation fault) at address 0x0", "... 61 more of the same", "Exception raised from f"));
+  EXPECT_THAT(
+      shown_frames("signal 11 (segmentation fault) at address 0x0\n... 61 more of the same\nException raised from f",
+                   kProgram),
+      ElementsAre("signal 11 (segmentation fault) at address 0x0", "... 61 more of the same",
+                  "Exception raised from f"));
   EXPECT_THAT(shown_frames("", kProgram), IsEmpty());
 }
 

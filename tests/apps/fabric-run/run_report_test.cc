@@ -94,9 +94,9 @@ TEST(RunReportTest, SaysWhatToDoAboutAWantOfMemory) {
 
 TEST(RunReportTest, NamesTheCore) {
   RunReport report = crashed();
-  report.outcome.first_cause->core_file = "/work/core.12";
+  report.outcome.first_cause->core_file = "/scratch/core.12";
 
-  EXPECT_THAT(failure_summary(report), Contains("  core: /work/core.12"));
+  EXPECT_THAT(failure_summary(report), Contains("  core: /scratch/core.12"));
 }
 
 TEST(RunReportTest, LeavesOutOfTheLogWhatTheExceptionSays) {

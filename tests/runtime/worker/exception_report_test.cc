@@ -106,8 +106,9 @@ TEST(ExceptionReportTest, SaysWhatLimitOfMemoryThereIs) {
   const std::string message = describe(std::bad_alloc()).message;
   ::setrlimit(RLIMIT_AS, &limit);
 
-  EXPECT_EQ(message, "std::bad_alloc; this rank may have 16777216 MiB of address space (RLIMIT_AS): raise that limit, or use "
-                     "less in each rank");
+  EXPECT_EQ(message,
+            "std::bad_alloc; this rank may have 16777216 MiB of address space (RLIMIT_AS): raise that limit, or use "
+            "less in each rank");
 }
 
 TEST(ExceptionReportTest, TellsTheAgentTheFirstFailureOnlyAndItsBacktraceAfterwards) {
