@@ -5,8 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "support/eventually.h"
-#include "support/processes.h"
+#include "support/control_group.h"
 #include "worker_faults.h"
 
 namespace fabric {
@@ -107,6 +106,17 @@ TEST_F(WorkerEndTest, NamesTheLimitUnderWhichATensorFoundNoMemory) {
   EXPECT_EQ(result.exit_code, 1) << result.describe();
   EXPECT_THAT(text(first_cause(result), "message"),
               AllOf(HasSubstr("you tried to allocate 4294967296 bytes"), HasSubstr("(RLIMIT_AS)")));
+}
+
+TEST_F(WorkerEndTest, SaysThatTheKernelKilledARankForWantOfMemory) {
+  const testing::ControlGroup group(uint64_t{1} << 30);
+  if (!group.why_not().empty()) GTEST_SKIP() << group.why_not();
+
+  const JobResult result = run_fault("eat_memory");
+
+  EXPECT_EQ(result.exit_code, 128 + SIGKILL) << result.describe();
+  EXPECT_THAT(text(first_cause(result), "out_of_memory"), HasSubstr("(limit 1024 MiB)"));
+  EXPECT_THAT(result.err, HasSubstr("was killed by the kernel for want of memory"));
 }
 
 TEST_F(WorkerEndTest, AChildOfARankThatCrashesOrExitsIsNoFailureOfTheRank) {

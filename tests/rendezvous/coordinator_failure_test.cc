@@ -56,7 +56,8 @@ TEST_F(CoordinatorFailureTest, TellsAllTimesByTheCoordinatorsClock) {
   fail("b", 1ms, 4);
   fail("a", 4ms, 3);
 
-  for (const ExitReport& report : outcome()->reports) {
+  const JobOutcome ended = *outcome();
+  for (const ExitReport& report : ended.reports) {
     const Nanoseconds ago = report.global_rank == 0 ? 4ms : 1ms;
     EXPECT_LE(now_.since_boot - ago - Nanoseconds(report.time_ns), 0ns);
     EXPECT_GE(now_.since_boot - ago - Nanoseconds(report.time_ns), -300us) << "as far off as a message takes";
@@ -84,14 +85,15 @@ TEST_F(CoordinatorFailureTest, RemembersWhatEndedEachGeneration) {
   fail("b", 1ms, 4);
   stopped("a");
 
-  const std::vector<FailedGeneration>& failures = outcome()->failures;
+  const JobOutcome ended = *outcome();
+  const std::vector<FailedGeneration>& failures = ended.failures;
   ASSERT_EQ(failures.size(), 2u);
   EXPECT_EQ(failures[0].generation, (GenerationId{1, 1}));
   EXPECT_EQ(failures[0].global_rank, 0);
   EXPECT_THAT(failures[0].description, testing::HasSubstr("ended with exit code 3"));
   EXPECT_EQ(failures[1].generation, (GenerationId{1, 2}));
   EXPECT_EQ(failures[1].global_rank, 1);
-  EXPECT_EQ(failures[1].time_ns, outcome()->first_cause->time_ns);
+  EXPECT_EQ(failures[1].time_ns, ended.first_cause->time_ns);
 }
 
 TEST_F(CoordinatorFailureTest, AGenerationThatALostNodeEndedHasNotFailed) {

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <map>
 #include <stdexcept>
@@ -125,6 +126,16 @@ constexpr int64_t kTooMuch = int64_t{1} << 30;
   torch::zeros({kTooMuch});
 }
 
+/// Uses 2 GiB, which is more than it will get.
+void eat_memory() {
+  constexpr size_t kMegabyte = size_t{1} << 20;
+  for (int i = 0; i < 2048; ++i) {
+    void* const memory = ::mmap(nullptr, kMegabyte, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    std::memset(memory, 1, kMegabyte);
+  }
+  throw_runtime_error();
+}
+
 /// A process of which each has a session of its own and makes two more, until there are as many as they may be.
 struct ForkBomb {
   static constexpr int kMaxProcesses = 200;
@@ -201,6 +212,7 @@ Fault fault_called(const std::string& name) {
       {"kill", kill_itself},
       {"memory", allocate_too_much},
       {"tensor", make_too_large_a_tensor},
+      {"eat_memory", eat_memory},
       {"fork_bomb", explode},
       {"child_crash", let_a_child_crash},
       {"child_exit", let_a_child_exit},
