@@ -96,7 +96,7 @@ void Link::extend_lease(TimePoint from) {
 void Link::beat() {
   if (open_beats_.size() == kMaxOpenBeats) open_beats_.pop_front();
   open_beats_.push_back({next_sequence_++, loop_.clock().now()});
-  coordinator_.send(Heartbeat{open_beats_.back().sequence});
+  coordinator_.send(Heartbeat{open_beats_.back().sequence, open_beats_.back().sent.since_boot.count()});
   beat_timer_ = loop_.call_after(std::chrono::milliseconds(terms_.heartbeat_interval_ms), [this] { beat(); });
 }
 

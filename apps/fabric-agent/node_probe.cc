@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "core/version.h"
+#include "memory_group.h"
 
 namespace fabric::agent {
 namespace {
@@ -38,13 +39,6 @@ std::vector<int> affinity() {
   return cores;
 }
 
-std::string first_line(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
-
 // "max" and what is not there are no limit.
 uint64_t limit_in(const std::string& path) {
   const std::string line = first_line(path);
@@ -53,18 +47,14 @@ uint64_t limit_in(const std::string& path) {
   return limit;
 }
 
-// A limit of any group above holds too. In a container the path may start above what is mounted: then only the root is
-// found.
-uint64_t lowest_limit(const std::string& mount, std::string path, const std::string& file) {
-  uint64_t lowest = limit_in(mount + "/" + file);
-  while (path.size() > 1) {
-    lowest = std::min(lowest, limit_in(mount + path + "/" + file));
-    path.erase(path.rfind('/'));
-  }
-  return lowest;
-}
-
 }  // namespace
+
+std::string first_line(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
 
 int count_in_list(std::string_view list) {
   int count = 0;
@@ -86,19 +76,12 @@ int count_in_list(std::string_view list) {
   return count;
 }
 
+// A limit of any group above holds too.
 uint64_t cgroup_memory_limit(const NodeFiles& files) {
-  std::ifstream groups(files.proc + "/self/cgroup");
   uint64_t limit = kNoLimit;
-  for (std::string line; std::getline(groups, line);) {  // "0::/path" in v2, "7:memory:/path" in v1
-    const size_t first = line.find(':');
-    const size_t second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1);
-    const std::string path = line.substr(second + 1);
-    if (controllers.empty()) limit = std::min(limit, lowest_limit(files.sys + "/fs/cgroup", path, "memory.max"));
-    if (controllers == "memory") {
-      limit = std::min(limit, lowest_limit(files.sys + "/fs/cgroup/memory", path, "memory.limit_in_bytes"));
-    }
+  for (const MemoryGroup& group : memory_groups(files)) {
+    const char* const file = group.version == 1 ? "/memory.limit_in_bytes" : "/memory.max";
+    limit = std::min(limit, limit_in(group.directory + file));
   }
   return limit;
 }

@@ -21,6 +21,9 @@ NodeReport read_node(const NodeFiles& files);
 /// Returns the lowest memory limit of this process's control groups (v2 or v1), or UINT64_MAX where there is none.
 uint64_t cgroup_memory_limit(const NodeFiles& files);
 
+/// Returns the first line of a file of the kernel's; empty if it cannot be read.
+std::string first_line(const std::string& path);
+
 /// Returns how many numbers a list as "0-3,8" of the kernel names.
 int count_in_list(std::string_view list);
 

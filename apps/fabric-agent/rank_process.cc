@@ -3,7 +3,7 @@
 #include <csignal>
 
 #include "core/exit_codes.h"
-#include "crash_trace.h"
+#include "core_file.h"
 #include "frames/codec.h"
 #include "process/signals.h"
 
@@ -32,6 +32,9 @@ RankProcess::~RankProcess() {
 
 void RankProcess::start(const RankLaunch& launch) {
   if (const Status opened = open_log(); !opened.ok()) return on_started(opened);
+  working_directory_ = launch.setup.working_directory;
+  start_wall_ns_ = context_.loop.clock().wall_ns();
+  memory_kills_ = read_memory_kills(context_.node_files);
   context_.starter.start(launch, [this](Result<StartedRank> started) { on_started(std::move(started)); });
 }
 
@@ -67,14 +70,16 @@ bool RankProcess::signal_if_caught(int signal_number) {
 }
 
 void RankProcess::terminate() {
-  terminated_ = true;
   limit_steps(frames::kNoStepLimit);
+  if (process_ != nullptr && process_->has_ended()) return;  // by itself; its exit is about to be seen
+  if (!end_.terminated.has_value()) end_.terminated = context_.loop.clock().now();
   if (process_ != nullptr) process_->signal_group(SIGTERM);
 }
 
 void RankProcess::kill(const std::string& reason) {
-  killed_ = true;
-  kill_reason_ = reason;
+  if (process_ != nullptr && process_->has_ended()) return;
+  if (!end_.killed.has_value()) end_.killed = context_.loop.clock().now();
+  end_.kill_reason = reason;
   if (process_ != nullptr) process_->signal_group(SIGKILL);
 }
 
@@ -100,9 +105,9 @@ void RankProcess::on_started(Result<StartedRank> started) {
   if (status.ok()) {
     advance(RankEvent::kSpawned);
     report_progress(RankPhase::kStarted);
-    if (killed_)
-      kill(kill_reason_);
-    else if (terminated_)
+    if (end_.killed.has_value())
+      kill(end_.kill_reason);
+    else if (end_.terminated.has_value())
       terminate();
     return;
   }
@@ -153,12 +158,15 @@ void RankProcess::on_message(const frames::WorkerHello& hello) {
                        " and the agent's is ", frames::kProtocolVersion, "; install both from one build"));
   }
   if (!advance(RankEvent::kHello)) return;
+  end_.said_hello = true;
   context_.loop.cancel(deadline_);
   channel_->send(frames::encode(frames::SupervisorMessage(assignment_)));
 }
 
 void RankProcess::on_message(const frames::WorkerReady&) {
-  if (advance(RankEvent::kReady)) report_progress(RankPhase::kReady);
+  if (!advance(RankEvent::kReady)) return;
+  end_.was_ready = true;
+  report_progress(RankPhase::kReady);
 }
 
 void RankProcess::on_message(const frames::WorkerStep& step) {
@@ -171,11 +179,10 @@ void RankProcess::on_message(const frames::WorkerReached& reached) {
 }
 
 void RankProcess::on_message(frames::WorkerFailure& failure) {
-  if (!killed_ && !terminated_) spoke_ = true;
-  report_.exception_type = std::move(failure.exception_type);
-  report_.message = std::move(failure.message);
-  report_.backtrace = std::move(failure.backtrace);
+  end_.tell(std::move(failure), context_.loop.clock().now());
 }
+
+void RankProcess::on_message(const frames::WorkerReturned& returned) { end_.returned = returned.code; }
 
 void RankProcess::on_message(frames::StoreCall& call) {
   observer_.on_store_call(assignment_.local_rank, std::move(call));
@@ -199,10 +206,8 @@ void RankProcess::on_exit(process::ChildExit exit) {
   context_.loop.cancel(step_timer_);
   advance(RankEvent::kExited);
   const TimePoint now = context_.loop.clock().now();
-  report_.exit_code = exit.exit_code;
-  report_.signal = exit.signal;
-  report_.core_dumped = exit.core_dumped;
-  report_.time_ns = now.since_boot.count();
+  end_.exit = exit;
+  end_.seen = now;
   for (const auto& pump : pumps_) {
     if (pump != nullptr) pump->finish_by(now + context_.limits.drain);
   }
@@ -215,9 +220,9 @@ void RankProcess::on_pump_closed(Stream stream) {
 }
 
 void RankProcess::fail(std::string fault) {
-  if (!fault_.empty() || process_ == nullptr) return;
+  if (!end_.fault.empty() || process_ == nullptr) return;
   context_.log.error("ending a rank", {{"rank", report_.global_rank}, {"reason", fault}});
-  fault_ = std::move(fault);
+  end_.fault = std::move(fault);
   process_->signal_group(SIGKILL);
   channel_->close();
 }
@@ -251,23 +256,24 @@ void RankProcess::report_exit() {
   forwarder_.flush();
   report_.log_path = log_file_->path();
   log_file_.reset();
-  if (std::string trace = read_crash_trace(crash_file_.get()); !trace.empty()) report_.backtrace = std::move(trace);
+  end_.crash = read_crash_trace(crash_file_.get());
   crash_file_.reset();
   report_.last_log_lines = tail_.lines();
-  report_.killed_by_us = was_killed_by_us();
-  if (!fault_.empty())
-    report_.message = fault_;
-  else if (report_.killed_by_us && report_.message.empty())
-    report_.message = kill_reason_;
+  judge_end(end_, report_);
+  find_evidence();
   advance(RankEvent::kDrained);
   observer_.on_exited(report_);
 }
 
-// A rank that crashed or failed by itself before our signal reached it is a cause of its own.
-bool RankProcess::was_killed_by_us() const {
-  if (!fault_.empty() || spoke_) return false;
-  if (killed_ && report_.signal == SIGKILL) return true;
-  return terminated_ && (report_.signal == 0 ? report_.exit_code != 0 : report_.signal == SIGTERM);
+// Looks around for what else shows how it ended.
+void RankProcess::find_evidence() {
+  if (report_.core_dumped) {
+    report_.core_file =
+        core_file_of({report_.pid, report_.signal, working_directory_, start_wall_ns_}, context_.node_files);
+  }
+  if (report_.killed_by_us || report_.ok()) return;
+  const MemoryKills now = read_memory_kills(context_.node_files);
+  report_.out_of_memory = new_memory_kills(memory_kills_, now, context_.node_files, report_.signal == SIGKILL);
 }
 
 }  // namespace fabric::agent

@@ -14,11 +14,13 @@
 #include "frame_channel.h"
 #include "frames/messages.h"
 #include "log_forwarder.h"
+#include "memory_killer.h"
 #include "process/child.h"
 #include "process/event_loop.h"
 #include "process/log_file.h"
 #include "process/log_tail.h"
 #include "process/output_pump.h"
+#include "rank_end.h"
 #include "rank_starter.h"
 #include "rank_state.h"
 
@@ -44,6 +46,7 @@ struct RankContext {
   RankStarter& starter;
   std::string hostname;
   RankLimits limits;
+  NodeFiles node_files;
 };
 
 /// Hears what ranks do, on the loop.
@@ -103,6 +106,7 @@ class RankProcess {
   void on_message(const frames::WorkerStep& step);
   void on_message(const frames::WorkerReached& reached);
   void on_message(frames::WorkerFailure& failure);
+  void on_message(const frames::WorkerReturned& returned);
   void on_message(frames::StoreCall& call);
   void on_socket_closed(const Status& status);
   void on_text(Stream stream, std::string_view text);
@@ -114,7 +118,7 @@ class RankProcess {
   void report_progress(RankPhase phase);
   void report_step();
   void report_exit();
-  bool was_killed_by_us() const;
+  void find_evidence();
 
   const RankContext& context_;
   Assignment assignment_;
@@ -130,12 +134,11 @@ class RankProcess {
   process::TimerId deadline_;
   process::TimerId step_timer_;
   int64_t reported_step_ = -1;
-  bool is_asked_ = false;    // where it can stop
-  bool terminated_ = false;  // SIGTERM was sent because the generation stops
-  bool killed_ = false;      // SIGKILL was sent because the generation stops
-  bool spoke_ = false;       // a failure of its own came before that
-  std::string kill_reason_;
-  std::string fault_;
+  bool is_asked_ = false;  // where it can stop
+  std::string working_directory_;
+  int64_t start_wall_ns_ = 0;
+  MemoryKills memory_kills_;  // at its start
+  RankEnd end_;
   ExitReport report_;
 };
 

@@ -31,7 +31,12 @@ Result<std::unique_ptr<Supervisor>> Supervisor::create(process::EventLoop& loop,
 }
 
 Supervisor::Supervisor(process::EventLoop& loop, Log& log, RankStarter& starter, SupervisorOptions options)
-    : loop_(loop), log_(log), options_(std::move(options)), context_{loop, log, starter, {}, options_.limits} {
+    : loop_(loop), log_(log), options_(std::move(options)), context_{loop,
+                                                                     log,
+                                                                     starter,
+                                                                     {},
+                                                                     options_.limits,
+                                                                     options_.node_files} {
   AcceleratorProbe::Options probe;
   probe.worker = options_.worker;
   probe.environment = to_entries(options_.inherited);

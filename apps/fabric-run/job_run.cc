@@ -52,6 +52,7 @@ class JobRun {
         log_(make_log()),
         grpc_log_(*log_) {
     report_.start_ns = clock.wall_ns();
+    report_.start_boot_ns = started_at_.since_boot.count();
     report_.name = request_.job.name;
   }
 
@@ -119,6 +120,7 @@ Status JobRun::make_directory() {
   report_.run_directory = directory_.path;
   FABRIC_RETURN_IF_ERROR(write_whole_file(directory_.file("job.yaml"), job::to_yaml(request_.job)));
   FABRIC_ASSIGN_OR_RETURN(program_, copy_program(request_.job.program, request_.build_id, directory_.file("program")));
+  report_.program = {program_, request_.job.program};
   FABRIC_ASSIGN_OR_RETURN(journal_, EventJournal::open(directory_.file("events.jsonl")));
   return ok_status();
 }

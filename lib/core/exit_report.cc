@@ -6,22 +6,40 @@
 #include "core/concat.h"
 
 namespace fabric {
+namespace {
+
+constexpr size_t kMaxBriefBytes = 300;
+
+/// Returns the first line of a message, or as much of it as a line of a terminal or two can show.
+std::string brief(const std::string& message) {
+  const std::string line = message.substr(0, message.find('\n'));
+  return line.size() <= kMaxBriefBytes ? line : line.substr(0, kMaxBriefBytes) + "...";
+}
+
+std::string describe_signal(int signal) {
+  const char* const abbreviation = sigabbrev_np(signal);
+  return concat("SIG", abbreviation != nullptr ? abbreviation : std::to_string(signal).c_str());
+}
+
+std::string describe_end(const ExitReport& report) {
+  if (report.signal == 0) return concat("ended with exit code ", report.exit_code);
+  const std::string name = describe_signal(report.signal);
+  if (report.signal == SIGKILL && !report.out_of_memory.empty()) {
+    return concat("was killed by the kernel for want of memory (", name, ")");
+  }
+  const char* const description = sigdescr_np(report.signal);
+  return concat("was killed by ", name, " (", description != nullptr ? description : "unknown signal", ")",
+                report.core_dumped ? ", core dumped" : "");
+}
+
+}  // namespace
 
 std::string describe(const ExitReport& report) {
-  std::string who = concat("rank ", report.global_rank, " on ", report.hostname, " (pid ", report.pid, ") ");
-  if (report.signal != 0) {
-    const char* abbreviation = sigabbrev_np(report.signal);
-    who += concat("was killed by SIG", abbreviation != nullptr ? abbreviation : std::to_string(report.signal).c_str(),
-                  " (", sigdescr_np(report.signal) != nullptr ? sigdescr_np(report.signal) : "unknown signal", ")");
-    if (report.core_dumped) who += ", core dumped";
-    return who;
-  }
-  who += concat("ended with exit code ", report.exit_code);
-  if (!report.exception_type.empty())
-    who += concat(" after an uncaught ", report.exception_type, ": ", report.message);
-  else if (!report.message.empty())
-    who += concat(": ", report.message);
-  return who;
+  std::string text =
+      concat("rank ", report.global_rank, " on ", report.hostname, " (pid ", report.pid, ") ", describe_end(report));
+  if (!report.exception_type.empty()) text += concat(" after an uncaught ", report.exception_type);
+  if (!report.message.empty()) text += concat(": ", brief(report.message));
+  return text;
 }
 
 }  // namespace fabric

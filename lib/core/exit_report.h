@@ -24,10 +24,11 @@ struct ExitReport {
   bool killed_by_us =
       false;  ///< ended by its supervisor because another rank failed or the run stopped; never a first cause
   int64_t time_ns =
-      0;  ///< CLOCK_BOOTTIME of the node when it failed, as far as it could say, else when its exit was seen
+      0;  ///< CLOCK_BOOTTIME of the node when it failed, as far as it could say, else when its exit was seen; in a
+          ///< JobOutcome that of the coordinator's machine
   int64_t last_step = -1;                   ///< last step that the rank reported; -1: none
   std::string exception_type;               ///< demangled; empty if it did not end with an exception
-  std::string message;                      ///< the exception's what(), or what the loader said
+  std::string message;                      ///< the exception's what(), what the loader said, what its exit code hides
   std::string backtrace;                    ///< one frame a line, demangled, innermost first; empty if none
   std::vector<std::string> last_log_lines;  ///< at most 50, without line ends
   std::string log_path;                     ///< file on the rank's node
@@ -43,7 +44,8 @@ struct ExitReport {
   }
 };
 
-/// Returns one line for people: "rank 1 on node0 (pid 12) was killed by SIGSEGV (segmentation fault)".
+/// Returns one line for people: "rank 1 on node0 (pid 12) was killed by SIGSEGV (segmentation fault)". Of a message that has
+/// several lines it has the first.
 std::string describe(const ExitReport& report);
 
 }  // namespace fabric

@@ -61,6 +61,14 @@ struct WorkerFailure {
     v(exception_type, message, backtrace, time_ns);
   }
 };
+/// train() has returned `code`; the worker ends with it. A worker that ends otherwise has failed, whatever its exit status.
+struct WorkerReturned {
+  int code = 0;
+  template <class V>
+  void fields(V& v) {
+    v(code);
+  }
+};
 /// A call to the store; answered by StoreReply with the same id. Ids are the caller's, several may be open.
 struct StoreCall {
   uint64_t id = 0;
@@ -70,7 +78,8 @@ struct StoreCall {
     v(id, request);
   }
 };
-using WorkerMessage = std::variant<WorkerHello, WorkerReady, WorkerStep, WorkerReached, WorkerFailure, StoreCall>;
+using WorkerMessage =
+    std::variant<WorkerHello, WorkerReady, WorkerStep, WorkerReached, WorkerFailure, StoreCall, WorkerReturned>;
 
 // ---- supervisor -> worker ---------------------------------------------------------------------------------------------
 

@@ -80,6 +80,8 @@ class Child {
 
   int pid() const { return pid_; }
   bool is_reaped() const { return reaped_; }
+  /// Returns whether the process has ended, be it reaped or not: a signal that is sent now is not what ended it.
+  bool has_ended() const { return reaped_ || wait_for_exit(Nanoseconds(0)); }
   /// Give up the parent's ends of the pipes: non-blocking, none unless the stream is kPipe, or if taken.
   UniqueFd take_stdout() { return std::move(stdout_); }
   UniqueFd take_stderr() { return std::move(stderr_); }

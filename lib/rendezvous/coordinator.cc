@@ -70,6 +70,7 @@ void Coordinator::on(const AgentJoined& event) {
   agent.node = event.node;
   agent.connected = true;
   agent.why_lost.clear();
+  agent.clock = {};  // its machine may have been started again
   agent.last_acknowledged = now_;
   record("agent_joined", {{"agent", event.agent.value}, {"node", event.node.hostname}});
   send(event.agent, Welcome{to_ms(settings_.heartbeat_interval), to_ms(settings_.lease)});
@@ -105,6 +106,7 @@ void Coordinator::on(const SignalRequested& event) {
 
 void Coordinator::on_message(const AgentId& agent, const Heartbeat& message) {
   state_.agents.at(agent).last_acknowledged = now_;
+  observe_clock(agent, message.time_ns);
   send(agent, HeartbeatAck{message.sequence});
 }
 
@@ -121,6 +123,7 @@ void Coordinator::on_message(const AgentId& agent, const RankProgress& message) 
 void Coordinator::on_message(const AgentId& agent, const RankExited& message) {
   const Membership* member = membership(agent, message.generation);
   if (member == nullptr) return;
+  observe_clock(agent, message.report.time_ns);
   ExitReport report = message.report;
   report.node_rank = member->node_rank;
   auto& reports = state_.generation->reports;
@@ -214,7 +217,9 @@ void Coordinator::finish_gathering_late() {
 void Coordinator::conclude() {
   close_store();
   record("generation_stopped", {{"generation", text_of(state_.generation->id)}});
+  use_coordinator_time(*state_.generation);
   const Verdict verdict = judge(*state_.generation, settings_.ranks_per_node);
+  remember_failure(verdict);
   state_.stopping.reset();
   if (state_.stop_requested) return finish_stopped(verdict);
   switch (verdict.kind) {
@@ -244,7 +249,7 @@ void Coordinator::start_generation() {
                                 {"restart_count", state_.restarts.restart_count}});
   for (const auto& [id, node_rank] : ranks) {
     state_.agents.at(id).node_rank = node_rank;
-    state_.generation->members[id] = {.node_rank = node_rank};
+    state_.generation->members[id] = {.node_rank = node_rank, .clock_offset = state_.agents.at(id).clock.estimate()};
     send(id, StartGeneration{plan_for(node_rank, num_nodes)});
   }
 }
@@ -324,15 +329,31 @@ void Coordinator::finish(int code, std::string reason, std::optional<ExitReport>
   }
   record("job_finished", {{"exit_code", code}, {"reason", reason}, {"restart_count", state_.restarts.restart_count}});
   JobOutcome outcome{
-      code, std::move(reason), std::move(first_cause), {}, state_.restarts.restart_count, {settings_.term, 0}};
+      code, std::move(reason), std::move(first_cause), {}, state_.restarts.restart_count, {settings_.term, 0}, {}};
   if (state_.generation) {
     outcome.reports = state_.generation->reports;
     outcome.generation = state_.generation->id;
   }
+  outcome.failures = state_.failures;
   act(JobFinished{std::move(outcome)});
 }
 
 // ---- queries ----------------------------------------------------------------------------------------------------------
+
+// A time that is not known is 0.
+void Coordinator::observe_clock(const AgentId& agent, int64_t sent_ns) {
+  if (sent_ns <= 0) return;
+  ClockOffset& clock = state_.agents.at(agent).clock;
+  clock.observe(now_, sent_ns);
+  if (is_part_of_current(agent)) state_.generation->members.at(agent).clock_offset = clock.estimate();
+}
+
+void Coordinator::remember_failure(const Verdict& verdict) {
+  if (verdict.kind != Verdict::Kind::kFailed) return;
+  const ExitReport& cause = *verdict.first_cause;
+  state_.failures.push_back({state_.generation->id, cause.time_ns, cause.global_rank, describe(cause)});
+  if (state_.failures.size() > State::kMaxFailures) state_.failures.erase(state_.failures.begin());
+}
 
 Membership* Coordinator::membership(const AgentId& agent, const GenerationId& generation) {
   if (has_ranks(state_.phase) && state_.generation->id == generation && is_part_of_current(agent)) {

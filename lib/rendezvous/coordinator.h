@@ -70,6 +70,8 @@ class Coordinator {
   void finish_stopped(const Verdict& verdict);
   void finish(int code, std::string reason, std::optional<ExitReport> first_cause);
 
+  void observe_clock(const AgentId& agent, int64_t sent_ns);
+  void remember_failure(const Verdict& verdict);
   Membership* membership(const AgentId& agent, const GenerationId& generation);
   bool is_part_of_current(const AgentId& agent) const;
   bool is_rank_of(const Membership& member, int global_rank) const;

@@ -60,7 +60,15 @@ using FieldValue = std::variant<int64_t, std::string>;
 /// Fields of a recorded event, in the order in which they are written.
 using Fields = std::vector<std::pair<std::string, FieldValue>>;
 
-/// How the job ended.
+/// Why a generation failed.
+struct FailedGeneration {
+  GenerationId generation;
+  int64_t time_ns = 0;  ///< of its first cause, coordinator's CLOCK_BOOTTIME
+  int global_rank = 0;
+  std::string description;  ///< one line for people
+};
+
+/// How the job ended. Times of its reports are the coordinator's CLOCK_BOOTTIME.
 struct JobOutcome {
   int exit_code = 0;
   std::string reason;                     ///< one line for people
@@ -68,6 +76,8 @@ struct JobOutcome {
   std::vector<ExitReport> reports;        ///< of the last generation, in the order in which they came
   int restart_count = 0;
   GenerationId generation;  ///< the last one; counter 0 if none was started
+  /// All that failed, in their order, the newest if there are many; the last one's first cause is `first_cause`.
+  std::vector<FailedGeneration> failures = {};
 };
 
 struct SendTo {

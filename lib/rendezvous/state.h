@@ -10,6 +10,7 @@
 #include "core/exit_report.h"
 #include "core/ids.h"
 #include "core/node_report.h"
+#include "rendezvous/clock_offset.h"
 #include "rendezvous/events.h"
 #include "rendezvous/phase.h"
 #include "rendezvous/restart_budget.h"
@@ -25,20 +26,23 @@ struct Agent {
   TimePoint last_acknowledged;   ///< when its last heartbeat (or its join) was answered; its lease ends after that
   std::optional<int> node_rank;  ///< in the last generation that it was a member of
   std::string why_lost;          ///< empty while connected
+  ClockOffset clock;
 };
 
 /// One agent's part in a generation.
 struct Membership {
   int node_rank = 0;
-  bool stopped = false;  ///< it confirmed that its ranks are gone
-  bool lost = false;     ///< its connection ended during the generation
+  bool stopped = false;         ///< it confirmed that its ranks are gone
+  bool lost = false;            ///< its connection ended during the generation
+  Nanoseconds clock_offset{0};  ///< of its agent, as far as it is known
 };
 
 /// One membership of the job. Kept until the next one starts.
 struct Generation {
   GenerationId id;
   std::map<AgentId, Membership> members;
-  std::vector<ExitReport> reports;  ///< in the order in which they came
+  std::vector<ExitReport>
+      reports;  ///< in the order in which they came, their times by their nodes' clocks until it is judged
   bool store_open = false;
 };
 
@@ -70,9 +74,11 @@ struct State {
   std::optional<StepStop> step_stop;      ///< since the ranks were asked for a step
   std::optional<Stopping> stopping;
   std::optional<StopRequested> stop_requested;
-  uint64_t stale_messages = 0;  ///< messages of older generations or unknown agents, ignored
+  std::vector<FailedGeneration> failures;  ///< the newest, at most kMaxFailures
+  uint64_t stale_messages = 0;             ///< messages of older generations or unknown agents, ignored
 
   static constexpr size_t kMaxDepartures = 256;
+  static constexpr size_t kMaxFailures = 1000;
 };
 
 }  // namespace fabric::rendezvous

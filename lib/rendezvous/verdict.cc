@@ -16,8 +16,7 @@ std::optional<ExitReport> first_failure(const std::vector<ExitReport>& reports) 
   for (const ExitReport& report : reports) {
     if (!is_failure(report)) continue;
     const bool better = first == nullptr || (is_peer_failure(*first) && !is_peer_failure(report)) ||
-                        (is_peer_failure(*first) == is_peer_failure(report) && first->node_rank == report.node_rank &&
-                         report.time_ns < first->time_ns);
+                        (is_peer_failure(*first) == is_peer_failure(report) && report.time_ns < first->time_ns);
     if (better) first = &report;
   }
   return first == nullptr ? std::nullopt : std::make_optional(*first);
@@ -45,6 +44,14 @@ bool is_failure(const ExitReport& report) { return !report.killed_by_us && !ende
 bool is_peer_failure(const ExitReport& report) {
   const std::string_view type = report.exception_type;
   return type == "fabric::PeerError" || type.starts_with("c10::Dist") || type.starts_with("gloo::");
+}
+
+void use_coordinator_time(Generation& generation) {
+  for (const auto& [agent, member] : generation.members) {
+    for (ExitReport& report : generation.reports) {
+      if (report.node_rank == member.node_rank) report.time_ns += member.clock_offset.count();
+    }
+  }
 }
 
 Verdict judge(const Generation& generation, int ranks_per_node) {

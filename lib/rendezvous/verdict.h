@@ -26,8 +26,11 @@ bool is_failure(const ExitReport& report);
 /// Returns whether the rank failed only because a peer had gone, as the type of its exception says.
 bool is_peer_failure(const ExitReport& report);
 
-/// Judges an ended generation. The first cause is the first failure that came which is not the loss of a peer; on the
-/// node of that one, the earliest by the node's own clock (clocks of different nodes are never compared).
+/// Puts the times of all reports, which are by their nodes' clocks, on the coordinator's. Once for a generation.
+void use_coordinator_time(Generation& generation);
+
+/// Judges an ended generation whose reports have the coordinator's time. The first cause is the earliest failure that is
+/// not the loss of a peer.
 Verdict judge(const Generation& generation, int ranks_per_node);
 
 }  // namespace fabric::rendezvous

@@ -36,6 +36,31 @@ TEST(ExitReportTest, NamesTheException) {
   EXPECT_EQ(report.shell_code(), 1);
 }
 
+TEST(ExitReportTest, NamesTheExceptionBehindASignal) {
+  ExitReport report = report_of_rank_1();
+  report.signal = SIGABRT;
+  report.exception_type = "int";
+  report.message = "42";
+
+  EXPECT_EQ(describe(report), "rank 1 on node0 (pid 12) was killed by SIGABRT (Aborted) after an uncaught int: 42");
+}
+
+TEST(ExitReportTest, SaysThatTheKernelWantedMemory) {
+  ExitReport report = report_of_rank_1();
+  report.signal = SIGKILL;
+  report.out_of_memory = "the kernel's memory killer ended 1 process";
+
+  EXPECT_EQ(describe(report), "rank 1 on node0 (pid 12) was killed by the kernel for want of memory (SIGKILL)");
+}
+
+TEST(ExitReportTest, HasOneLineWhateverTheMessage) {
+  ExitReport report = report_of_rank_1();
+  report.exit_code = 1;
+  report.message = std::string(1000, 'x') + "\nsecond line";
+
+  EXPECT_EQ(describe(report), "rank 1 on node0 (pid 12) ended with exit code 1: " + std::string(300, 'x') + "...");
+}
+
 TEST(ExitReportTest, KeepsTheProgramsOwnCode) {
   ExitReport report = report_of_rank_1();
   report.exit_code = 42;

@@ -3,13 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <csignal>
 #include <fstream>
-#include <sstream>
 
 #include "support/eventually.h"
-#include "support/fabric_run.h"
+#include "worker_faults.h"
 
 namespace fabric {
 namespace {
@@ -21,72 +19,12 @@ using testing::eventually;
 using ::testing::HasSubstr;
 using testing::job_arguments;
 using testing::JobResult;
-using ::testing::Not;
 using testing::RunningJob;
-using ::testing::StartsWith;
-using testing::TemporaryDirectory;
 
-/// How soon a job must be over, compiler jobs beside it included. A rank that is waited for in vain takes longer.
-constexpr auto kSoon = 30s;
-
-std::string job_of(const std::string& program, const std::string& args) {
-  std::ostringstream job;
-  job << "name: faults\n"
-      << "program: " << FABRIC_TEST_WORKERS_DIR << '/' << program << ".so\n"
-      << "args: {" << args << "}\n"
-      << "fabric: {accelerator: cpu, strategy: auto, devices: 2}\n"
-      << "threads: 1\n";
-  return job.str();
-}
-
-std::string text(const json& object, const char* key) { return object.at(key).get<std::string>(); }
-
-class WorkerFaultsTest : public ::testing::Test {
- protected:
-  /// Runs a job of two ranks, of which `rank` has the fault while the other waits for it in a barrier.
-  JobResult run_fault(const std::string& fault, int rank = 1, const std::string& more_args = "steps: 0") {
-    const std::string args = "fault: " + fault + ", rank: " + std::to_string(rank) + ", " + more_args;
-    return run(job_of("faults", args));
-  }
-  JobResult run(const std::string& job) { return testing::run_job(directory_, job, {}, kSoon); }
-
-  /// Expects that `rank` is the first cause of a failure, and returns its report.
-  static json first_cause(const JobResult& result, int rank = 1) {
-    EXPECT_FALSE(result.timed_out) << result.describe();
-    if (!result.report.is_object() || !result.report.at("first_cause").is_object()) {
-      ADD_FAILURE() << "report.json must name a first cause\n" << result.describe();
-      return {};
-    }
-    const json& cause = result.report.at("first_cause");
-    EXPECT_EQ(cause.at("rank"), rank) << result.describe();
-    EXPECT_EQ(result.report.at("outcome"), "failed");
-    EXPECT_EQ(result.report.at("exit_code"), result.exit_code);
-    return cause;
-  }
-
-  static void expect_exception(const JobResult& result, const std::string& type, const std::string& message,
-                               const std::string& function) {
-    EXPECT_EQ(result.exit_code, 1) << result.describe();
-    const json cause = first_cause(result);
-    ASSERT_TRUE(cause.is_object());
-    EXPECT_EQ(text(cause, "exception_type"), type) << result.describe();
-    EXPECT_EQ(text(cause, "message"), message) << result.describe();
-    EXPECT_THAT(text(cause, "backtrace"), AllOf(HasSubstr(function), HasSubstr("at train(")));
-    EXPECT_THAT(text(cause, "backtrace"), Not(HasSubstr("__cxa_throw"))) << "the thrower is the innermost frame";
-    EXPECT_THAT(result.err, AllOf(HasSubstr(type), HasSubstr(message)));
-  }
-
-  static void expect_signal(const JobResult& result, int number, const std::string& function) {
-    EXPECT_EQ(result.exit_code, 128 + number) << result.describe();
-    const json cause = first_cause(result);
-    ASSERT_TRUE(cause.is_object());
-    EXPECT_EQ(cause.at("signal"), number);
-    EXPECT_THAT(text(cause, "backtrace"), StartsWith("signal " + std::to_string(number))) << result.describe();
-    EXPECT_THAT(text(cause, "backtrace"), HasSubstr(function)) << result.describe();
-  }
-
-  TemporaryDirectory directory_;
-};
+using WorkerFaultsTest = testing::WorkerFaults;
+using testing::job_of;
+using testing::kSoon;
+using testing::text;
 
 TEST_F(WorkerFaultsTest, ReturnsZeroWhereThereIsNoFault) {
   const JobResult result = run_fault("none", 0, "steps: 3");

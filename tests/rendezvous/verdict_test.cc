@@ -47,6 +47,30 @@ TEST(VerdictTest, OnOneNodeTheEarlierFailureIsTheFirst) {
   EXPECT_EQ(judge(generation_with({late, early}), 1).first_cause->global_rank, 1);
 }
 
+TEST(VerdictTest, BetweenNodesTheEarlierFailureByTheCoordinatorsClockIsTheFirst) {
+  ExitReport early = exited(0, 1);
+  early.time_ns = 2'000;
+  ExitReport late = exited(1, 2);
+  late.node_rank = 1;
+  late.time_ns = 1'500;
+  Generation generation = generation_with({early, late});
+  generation.members[{"b"}].clock_offset = Nanoseconds(1'000);
+
+  use_coordinator_time(generation);
+
+  EXPECT_EQ(generation.reports[1].time_ns, 2'500);
+  EXPECT_EQ(judge(generation, 1).first_cause->global_rank, 0);
+}
+
+TEST(VerdictTest, AnEarlierLossOfAPeerIsNoFirstCause) {
+  ExitReport early = peer_failure(0);
+  early.time_ns = 10;
+  ExitReport late = exited(1, 9);
+  late.time_ns = 20;
+
+  EXPECT_EQ(judge(generation_with({late, early}), 1).first_cause->global_rank, 1);
+}
+
 TEST(VerdictTest, ARealFailureCountsEvenIfANodeWasLost) {
   Generation generation = generation_with({exited(0, 9)});
   generation.members[{"b"}].lost = true;

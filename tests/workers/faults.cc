@@ -3,13 +3,18 @@
 
 #include <fabric/fabric.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <torch/torch.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <fstream>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -85,8 +90,101 @@ void print_many_lines() {
   for (int i = 0; i < 100'000; ++i) std::printf("line %d of many\n", i);
 }
 
+[[gnu::noinline]] void crash_in_a_thread() { std::thread(write_to_address_zero).join(); }
+
+[[gnu::noinline]] void overflow_in_a_thread() {
+  std::thread([] { std::printf("%d\n", overflow_the_stack(0)); }).join();
+}
+
+void forget_to_join() { std::thread(wait_for_ever); }
+
 /// What a rank must not do without a trace: end while the others still need it, with a code of its own.
-void leave_with_code_3() { std::exit(3); }
+[[gnu::noinline]] void leave_with_code_3() { std::exit(3); }
+[[gnu::noinline]] void leave_with_code_300() { std::exit(300); }
+[[gnu::noinline]] void leave_as_if_all_were_well() { ::_exit(0); }
+
+void kill_itself() { ::raise(SIGKILL); }
+
+/// Lets this process have 256 MiB more of address space than it has.
+void limit_memory() {
+  long pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  const rlim_t bytes = static_cast<rlim_t>(pages) * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE)) + (256UL << 20);
+  const rlimit limit{bytes, bytes};
+  ::setrlimit(RLIMIT_AS, &limit);
+}
+
+constexpr int64_t kTooMuch = int64_t{1} << 30;
+
+[[gnu::noinline]] void allocate_too_much() {
+  limit_memory();
+  std::printf("%zu\n", std::string(kTooMuch, 'x').size());
+}
+
+[[gnu::noinline]] void make_too_large_a_tensor() {
+  limit_memory();
+  torch::zeros({kTooMuch});
+}
+
+/// Uses 2 GiB, which is more than it will get.
+void eat_memory() {
+  constexpr size_t kMegabyte = size_t{1} << 20;
+  for (int i = 0; i < 2048; ++i) {
+    void* const memory = ::mmap(nullptr, kMegabyte, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    std::memset(memory, 1, kMegabyte);
+  }
+  throw_runtime_error();
+}
+
+/// A process of which each has a session of its own and makes two more, until there are as many as they may be.
+struct ForkBomb {
+  static constexpr int kMaxProcesses = 200;
+  std::atomic<int> count{0};
+};
+
+void multiply(ForkBomb& bomb) {
+  for (int i = 0; i < 2 && bomb.count.fetch_add(1) < ForkBomb::kMaxProcesses; ++i) {
+    if (::fork() == 0) {
+      ::setsid();
+      std::signal(SIGTERM, SIG_IGN);
+      multiply(bomb);
+      wait_for_ever();
+    }
+  }
+}
+
+void explode() {
+  void* const memory = ::mmap(nullptr, sizeof(ForkBomb), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  auto* const bomb = new (memory) ForkBomb;
+  multiply(*bomb);
+  while (bomb->count < ForkBomb::kMaxProcesses) ::usleep(1000);
+  throw_runtime_error();
+}
+
+/// A process that crashes, and whose parent goes on.
+void let_a_child_crash() {
+  const pid_t pid = ::fork();
+  if (pid == 0) write_to_address_zero();
+  ::waitpid(pid, nullptr, 0);
+}
+
+void let_a_child_exit() {
+  const pid_t pid = ::fork();
+  if (pid == 0) ::_exit(0);
+  ::waitpid(pid, nullptr, 0);
+}
+
+void close_stdout() {
+  ::close(STDOUT_FILENO);
+  std::puts("nobody reads this");
+}
+
+/// 100 MB without a line end, and then an exception.
+void write_a_long_line() {
+  const std::string megabyte(1'000'000, 'x');
+  for (int i = 0; i < 100; ++i) std::fwrite(megabyte.data(), 1, megabyte.size(), stdout);
+  throw_runtime_error();
+}
 
 using Fault = void (*)();
 
@@ -105,7 +203,21 @@ Fault fault_called(const std::string& name) {
       {"divide", divide_by_zero},
       {"overflow", [] { std::printf("%d\n", overflow_the_stack(0)); }},
       {"abort", abort_on_purpose},
+      {"terminate", forget_to_join},
+      {"thread_segfault", crash_in_a_thread},
+      {"thread_overflow", overflow_in_a_thread},
       {"exit", leave_with_code_3},
+      {"exit300", leave_with_code_300},
+      {"leave", leave_as_if_all_were_well},
+      {"kill", kill_itself},
+      {"memory", allocate_too_much},
+      {"tensor", make_too_large_a_tensor},
+      {"eat_memory", eat_memory},
+      {"fork_bomb", explode},
+      {"child_crash", let_a_child_crash},
+      {"child_exit", let_a_child_exit},
+      {"close_stdout", close_stdout},
+      {"long_line", write_a_long_line},
       {"hang", wait_for_ever},
       {"deaf", ignore_sigterm},
       {"grandchild", leave_a_grandchild},

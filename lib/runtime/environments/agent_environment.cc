@@ -73,8 +73,6 @@ void AgentEnvironment::report_step(int64_t step) { link_->report_step(step); }
 bool AgentEnvironment::stops_after(int64_t step) { return link_->step_gate().pass(step); }
 bool AgentEnvironment::should_stop() const { return link_->step_gate().is_stopping(); }
 
-void AgentEnvironment::report_failure(const std::exception_ptr& failure) {
-  tell_failure(*link_, describe_exception(failure));
-}
+void AgentEnvironment::report_failure(const std::exception_ptr& failure) { tell_exception(*link_, failure); }
 
 }  // namespace fabric

@@ -169,14 +169,18 @@ void AgentLink::report_step(int64_t step) {
   if (sent > 0) static_cast<void>(write_frame(std::string_view(frame).substr(static_cast<size_t>(sent))));
 }
 
-bool AgentLink::report_failure(frames::WorkerFailure failure) noexcept {
-  if (has_reported_failure_.exchange(true)) return true;
+template <class Message>
+bool AgentLink::try_to_send(const Message& message) noexcept {
   try {
-    return send(std::move(failure)).ok();
+    return send(message).ok();
   } catch (const std::exception&) {
     return false;  // no memory for the frame: the exit status has to tell
   }
 }
+
+bool AgentLink::report_failure(const frames::WorkerFailure& failure) noexcept { return try_to_send(failure); }
+
+void AgentLink::report_returned(int code) noexcept { try_to_send(frames::WorkerReturned{code}); }
 
 Status AgentLink::send(const frames::WorkerMessage& message) {
   const std::string payload = frames::encode(message);

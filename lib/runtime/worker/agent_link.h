@@ -50,10 +50,13 @@ class AgentLink {
   void report_step(int64_t step);
   /// Where the main thread waits at the end of a step while the ranks agree on the one at which they stop.
   StepGate& step_gate() { return step_gate_; }
-  /// Tells why this rank is about to end; only the first call does. Returns false if that could not be told. Does not throw.
-  bool report_failure(frames::WorkerFailure failure) noexcept;
-  /// Returns whether report_failure() has been called.
-  bool has_reported_failure() const { return has_reported_failure_; }
+  /// Returns true to its first caller, who alone may report why this rank fails.
+  bool claim_failure() noexcept { return !is_failure_claimed_.exchange(true); }
+  /// Tells why this rank is about to end; again when more has been found out. Returns false if that could not be told. Does
+  /// not throw.
+  bool report_failure(const frames::WorkerFailure& failure) noexcept;
+  /// Tells what train() has returned, the last that a rank says. An agent that is gone need not know.
+  void report_returned(int code) noexcept;
 
  private:
   struct PendingCall {
@@ -63,6 +66,8 @@ class AgentLink {
   AgentLink(UniqueFd socket, UniqueFd wake, Assignment assignment, frames::FrameBuffer received);
 
   Status send(const frames::WorkerMessage& message);
+  template <class Message>
+  bool try_to_send(const Message& message) noexcept;
   Status write_frame(std::string_view frame);
   void read_replies(const std::stop_token& stop);
   Status take_frames();
@@ -72,7 +77,7 @@ class AgentLink {
   Status take(const Assignment& second);
   void lose(Status reason);
 
-  std::atomic<bool> has_reported_failure_{false};
+  std::atomic<bool> is_failure_claimed_{false};
   UniqueFd socket_;
   UniqueFd wake_;  ///< eventfd that ends the reader's poll
   Assignment assignment_;

@@ -3,11 +3,14 @@
 #include <c10/util/Exception.h>
 #include <cxxabi.h>
 #include <dlfcn.h>
+#include <sys/resource.h>
 
 #include <array>
 #include <cstdio>
+#include <ctime>
 #include <exception>
 #include <iostream>
+#include <new>
 #include <sstream>
 #include <string_view>
 #include <typeinfo>
@@ -45,6 +48,19 @@ std::string without_nesting(std::string type) {
   return type.substr(kStart.size(), type.size() - kStart.size() - 1);
 }
 
+bool is_out_of_memory(const std::exception& error, const std::string& message) {
+  return dynamic_cast<const std::bad_alloc*>(&error) != nullptr ||
+         dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr ||
+         message.find("can't allocate memory") != std::string::npos;  // LibTorch's allocator of the CPU
+}
+
+std::string memory_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return {};
+  return concat("; this rank may have ", limit.rlim_cur >> 20,
+                " MiB of address space (RLIMIT_AS): raise that limit, or use less in each rank");
+}
+
 /// Fills in type and message of the exception that is being handled.
 void describe_current(frames::WorkerFailure& failure) {
   const std::type_info* type = abi::__cxa_current_exception_type();
@@ -53,10 +69,7 @@ void describe_current(frames::WorkerFailure& failure) {
     throw;
   } catch (const std::exception& error) {
     failure.message = message_of(error);
-    if (const auto* from_torch = dynamic_cast<const c10::Error*>(&error);
-        from_torch != nullptr && from_torch->backtrace()) {
-      failure.backtrace = from_torch->backtrace()->get();
-    }
+    if (is_out_of_memory(error, failure.message)) failure.message += memory_limit();
   } catch (const std::string& text) {
     failure.message = text;
   } catch (const char* text) {
@@ -100,11 +113,34 @@ Frame frame_at(const void* address) {
   return frame;
 }
 
+// libstdc++'s exception_ptr is one pointer, to the object that was thrown, also where it was rethrown on another thread.
+const void* object_of(const std::exception_ptr& error) {
+  static_assert(sizeof(std::exception_ptr) == sizeof(void*));
+  return *reinterpret_cast<void* const*>(&error);
+}
+
+/// Returns a function of fabric-worker, null in another executable.
+template <class Function>
+Function executables(const char* name) {
+  return reinterpret_cast<Function>(::dlsym(RTLD_DEFAULT, name));
+}
+
+int64_t now_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+int64_t time_of(const std::exception_ptr& error) {
+  const auto throw_time = executables<long (*)(const void*)>("fabric_throw_time_ns");
+  const int64_t thrown = throw_time != nullptr ? throw_time(object_of(error)) : 0;
+  return thrown != 0 ? thrown : now_ns();
+}
+
 /// Returns the frames of the place that threw `object`, from the thrower to the last one below the worker's main.
 std::string thrown_at(const void* object) {
   // The executable records them, because only its own __cxa_throw comes before libstdc++'s; a program of the user's does not.
-  using ThrowFrames = int (*)(const void*, void**, int);
-  const auto throw_frames = reinterpret_cast<ThrowFrames>(::dlsym(RTLD_DEFAULT, "fabric_throw_frames"));
+  const auto throw_frames = executables<int (*)(const void*, void**, int)>("fabric_throw_frames");
   if (throw_frames == nullptr) return {};
   std::array<void*, kMaxFrames> addresses{};
   const int count = throw_frames(object, addresses.data(), kMaxFrames);
@@ -118,31 +154,64 @@ std::string thrown_at(const void* object) {
   return text;
 }
 
-}  // namespace
-
-frames::WorkerFailure describe_exception(const std::exception_ptr& error) {
-  frames::WorkerFailure failure;
-  // libstdc++'s exception_ptr is one pointer, to the object that was thrown, also where it was rethrown on another thread.
-  static_assert(sizeof(std::exception_ptr) == sizeof(void*));
-  const void* const object = *reinterpret_cast<void* const*>(&error);
+std::string torch_backtrace(const std::exception_ptr& error) {
   try {
     std::rethrow_exception(error);
+  } catch (const c10::Error& from_torch) {
+    return from_torch.backtrace() ? from_torch.backtrace()->get() : "";
   } catch (...) {
-    describe_current(failure);
+    return {};
   }
-  if (std::string frames = thrown_at(object); !frames.empty()) failure.backtrace = std::move(frames);
-  return failure;
 }
 
-void tell_failure(AgentLink& link, frames::WorkerFailure failure) noexcept {
-  if (link.has_reported_failure()) return;
+void flush_and_say(const frames::WorkerFailure& failure) {
   std::cout.flush();
   std::cerr.flush();
   std::fflush(nullptr);
   const bool is_exception = !failure.exception_type.empty();
   std::fprintf(stderr, "fabric-worker: %s%s%s%s\n", is_exception ? "uncaught " : "", failure.exception_type.c_str(),
                is_exception ? ": " : "", failure.message.c_str());
-  link.report_failure(std::move(failure));
+}
+
+}  // namespace
+
+frames::WorkerFailure describe_exception(const std::exception_ptr& error) {
+  frames::WorkerFailure failure;
+  failure.time_ns = time_of(error);
+  try {
+    std::rethrow_exception(error);
+  } catch (...) {
+    describe_current(failure);
+  }
+  return failure;
+}
+
+std::string backtrace_of(const std::exception_ptr& error) {
+  std::string frames = thrown_at(object_of(error));
+  return frames.empty() ? torch_backtrace(error) : frames;
+}
+
+// The agent hears of the failure before anything else is done, so that nothing can come between.
+void tell_exception(AgentLink& link, const std::exception_ptr& error) noexcept {
+  if (!link.claim_failure()) return;
+  try {
+    frames::WorkerFailure failure = describe_exception(error);
+    link.report_failure(failure);
+    flush_and_say(failure);
+    failure.backtrace = backtrace_of(error);
+    link.report_failure(failure);
+  } catch (const std::exception&) {  // no memory: the exit status has to tell
+  }
+}
+
+void tell_failure(AgentLink& link, const std::string& message) noexcept {
+  if (!link.claim_failure()) return;
+  try {
+    const frames::WorkerFailure failure{{}, message, {}, now_ns()};
+    link.report_failure(failure);
+    flush_and_say(failure);
+  } catch (const std::exception&) {
+  }
 }
 
 }  // namespace fabric

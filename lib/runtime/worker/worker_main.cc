@@ -20,7 +20,9 @@
 #include "fabric/program.h"
 #include "runtime/environments/agent_environment.h"
 #include "runtime/worker/agent_link.h"
+#include "runtime/worker/crash_file.h"
 #include "runtime/worker/crash_handler.h"
+#include "runtime/worker/early_exit.h"
 #include "runtime/worker/exception_report.h"
 #include "runtime/worker/program_loader.h"
 
@@ -43,7 +45,10 @@ void flush_output() {
 [[noreturn]] void on_terminate() {
   AgentLink* const link = g_link_of_terminate.exchange(nullptr);
   const std::exception_ptr error = std::current_exception();
-  if (link != nullptr && error != nullptr) tell_failure(*link, describe_exception(error));
+  if (link != nullptr && error != nullptr) tell_exception(*link, error);
+  if (link != nullptr && error == nullptr) {
+    tell_failure(*link, "std::terminate() was called without an exception, as by a std::thread that nobody has joined");
+  }
   std::abort();
 }
 
@@ -62,14 +67,16 @@ int run_rank(const std::shared_ptr<AgentLink>& link) {
     at::set_num_threads(threads_of(plan));  // OpenMP's and MKL's number too
     const Result<const ProgramTable*> program = load_program(plan.program);
     if (!program.ok()) {
-      tell_failure(*link, {{}, program.error().message(), {}});
+      tell_failure(*link, program.error().message());
       return exit_code::kBadJob;
     }
     AgentEnvironment environment(link);
-    return run_program(**program, environment);
+    const int code = run_program(**program, environment);
+    link->report_returned(code);
+    return code;
   } catch (...) {
     // What train() threw was told by its environment, before the rank left the others.
-    if (!link->has_reported_failure()) tell_failure(*link, describe_exception(std::current_exception()));
+    tell_exception(*link, std::current_exception());
     return exit_code::kFailure;
   }
 }
@@ -97,6 +104,10 @@ int fabric_worker_main(int agent_fd, int crash_fd) {
   // Inherited, so not yet close-on-exec: what the program starts must not hold them.
   ::fcntl(agent_fd, F_SETFD, FD_CLOEXEC);
   ::fcntl(crash_fd, F_SETFD, FD_CLOEXEC);
-  fabric::install_crash_handler(crash_fd);
-  return fabric::run_worker(fabric::UniqueFd(agent_fd));
+  fabric::open_crash_file(crash_fd);
+  fabric::install_crash_handler();
+  fabric::watch_for_early_exit();
+  const int code = fabric::run_worker(fabric::UniqueFd(agent_fd));
+  fabric::allow_exit();
+  return code;
 }

@@ -98,6 +98,16 @@ TEST_F(LinkTest, AnswersStoreCallsFromAnotherThread) {
   EXPECT_EQ(replies[0].response.values, std::vector<std::string>{"k"});
 }
 
+TEST_F(LinkTest, ABeatSaysWhenItWasSent) {
+  say(AgentMessage(Join{}));
+  settle();
+  link_->on_coordinator_message(Welcome{200, 1200});
+  advance(200ms);
+
+  const auto beat = std::get<Heartbeat>(coordinator_.sent.back());
+  EXPECT_EQ(beat.time_ns, (start_ + 200ms).since_boot.count());
+}
+
 TEST_F(LinkTest, BeatsEveryIntervalFromWelcomeOn) {
   say(AgentMessage(Join{}));
   settle();

@@ -3,30 +3,19 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <limits>
 
-#include "support/temporary_directory.h"
+#include "support/kernel_files.h"
 
 namespace fabric::agent {
 namespace {
 
 class NodeProbeTest : public ::testing::Test {
  protected:
-  NodeProbeTest() {
-    files_.proc = root_.file("proc");
-    files_.sys = root_.file("sys");
-  }
+  void write(const std::string& path, const std::string& text) { kernel_.write(path, text); }
 
-  void write(const std::string& path, const std::string& text) {
-    const std::filesystem::path file = root_.path().string() + path;
-    std::filesystem::create_directories(file.parent_path());
-    std::ofstream(file) << text;
-  }
-
-  testing::TemporaryDirectory root_;
-  NodeFiles files_;
+  testing::KernelFiles kernel_;
+  NodeFiles files_ = kernel_.node_files();
 };
 
 TEST_F(NodeProbeTest, CountsListsOfTheKernel) {

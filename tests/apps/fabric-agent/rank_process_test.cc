@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "supervisor_rig.h"
+#include "support/kernel_files.h"
 
 namespace fabric::agent {
 namespace {
@@ -42,6 +43,92 @@ TEST(RankProcessTest, ReportsACrashWithItsDemangledStackAndLastLines) {
   EXPECT_EQ(report.backtrace, "net::forward(int)+0x1f in ./model.so\n+0x23d0a in /lib/libc.so.6");
   EXPECT_EQ(report.last_log_lines, std::vector<std::string>{"about to crash"});
   EXPECT_EQ(rig.log_lines(true), std::vector<std::string>{"about to crash"});
+}
+
+TEST(RankProcessTest, AWorkerThatLeavesBeforeTrainReturnsHasFailedWhateverItsExitStatus) {
+  SupervisorRig rig;
+
+  rig.start(rig.plan("exit0"));
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  EXPECT_EQ(rig.report().exit_code, 1);
+  EXPECT_EQ(rig.report().message, "train() had not returned when the process left");
+  EXPECT_FALSE(rig.report().killed_by_us);
+}
+
+TEST(RankProcessTest, KeepsTheCodeThatTrainReturned) {
+  SupervisorRig rig;
+
+  rig.start(rig.plan("return5"));
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  EXPECT_EQ(rig.report().exit_code, 5);
+  EXPECT_EQ(rig.report().message, "");
+}
+
+TEST(RankProcessTest, ARankThatIsKilledWhileItDescribesItsExceptionHasFailedByItself) {
+  SupervisorRig rig;
+  rig.start(rig.plan("describe-exception"));
+  ASSERT_TRUE(rig.run_until([&] { return rig.all<RankProgress>().size() == 3; }));  // its step
+
+  rig.order(StopGeneration{{1, 1}, 0, "another rank failed"});
+  const int64_t stopped_at = rig.clock().now().since_boot.count();
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  const ExitReport report = rig.report();
+  EXPECT_FALSE(report.killed_by_us);
+  EXPECT_EQ(report.message, "no data");
+  EXPECT_EQ(report.shell_code(), 1);
+  EXPECT_LT(report.time_ns, stopped_at);
+}
+
+TEST(RankProcessTest, ARankThatIsKilledWhileItDescribesItsCrashHasCrashed) {
+  SupervisorRig rig;
+  rig.start(rig.plan("describe-crash"));
+  ASSERT_TRUE(rig.run_until([&] { return rig.all<RankProgress>().size() == 3; }));  // its step
+
+  rig.order(StopGeneration{{1, 1}, 0, "another rank failed"});
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  EXPECT_FALSE(rig.report().killed_by_us);
+  EXPECT_EQ(rig.report().signal, SIGSEGV);
+}
+
+TEST(RankProcessTest, SaysThatTheKernelKilledARankForWantOfMemory) {
+  testing::KernelFiles kernel;
+  kernel.write("/proc/self/cgroup", "0::/job\n");
+  kernel.write("/sys/fs/cgroup/job/memory.events", "oom_kill 0\n");
+  SupervisorRig rig({}, FABRIC_RANK_PROGRAM, kernel.node_files());
+  GenerationPlan plan = rig.plan("want-memory", 2);
+  plan.env["MEMORY_EVENTS"] = kernel.path("/sys/fs/cgroup/job/memory.events");
+  plan.env["PROGRAM_MODE_1"] = "wait";
+
+  rig.start(plan);
+  ASSERT_TRUE(rig.run_until([&] { return rig.all<RankExited>().size() == 1; }));
+  rig.order(StopGeneration{{1, 1}, 0, "rank 0 failed"});
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  EXPECT_EQ(rig.report(0).out_of_memory, "the kernel's memory killer ended 1 process of cgroup /job");
+  EXPECT_THAT(describe(rig.report(0)), HasSubstr("was killed by the kernel for want of memory (SIGKILL)"));
+  EXPECT_EQ(rig.report(1).out_of_memory, "") << "it was killed by its supervisor";
+}
+
+TEST(RankProcessTest, NamesTheCoreThatIsThere) {
+  const std::string pattern = first_line("/proc/sys/kernel/core_pattern");
+  if (pattern.empty() || pattern.starts_with('/') || pattern.starts_with('|')) {
+    GTEST_SKIP() << "cores would not go to the rank's directory: core_pattern is '" << pattern << "'";
+  }
+  SupervisorRig rig;
+
+  rig.start(rig.plan("dump-core"));
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  const ExitReport report = rig.report();
+  EXPECT_TRUE(report.core_dumped);
+  EXPECT_THAT(report.core_file, HasSubstr(rig.directory() + "/"));
+  EXPECT_THAT(rig.file(report.core_file).substr(0, 4),
+              "\x7f"
+              "ELF");
 }
 
 TEST(RankProcessTest, ReportsAWorkerThatCannotBeExecuted) {

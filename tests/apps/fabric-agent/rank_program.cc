@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <fstream>
 #include <string>
 
 #include "core/process_setup.h"
@@ -60,6 +62,41 @@ std::string mode_of(const char* name, const std::string& otherwise) {
   for (;;) ::pause();
 }
 
+/// Ends as a worker whose train() has returned.
+[[noreturn]] void finish(int code) {
+  say(frames::WorkerReturned{code});
+  ::_exit(code);
+}
+
+std::string now() {
+  timespec time{};
+  ::clock_gettime(CLOCK_BOOTTIME, &time);
+  return std::to_string(time.tv_sec * 1'000'000'000 + time.tv_nsec);
+}
+
+/// Begins to describe a failure, and says so in a step, but does not come to its end.
+[[noreturn]] void describe_for_ever(bool is_crash) {
+  if (is_crash)
+    write_all(kCrashFd, "time " + now() + "\nsignal 11 (segmentation fault) at address 0x0\n");
+  else
+    say(frames::WorkerFailure{"std::runtime_error", "no data", "", std::stoll(now())});
+  say(frames::WorkerStep{1});
+  wait_forever();
+}
+
+/// What the kernel's memory killer does, with a file of the test's in place of the kernel's counter.
+[[noreturn]] void want_memory() {
+  std::ofstream(mode_of("MEMORY_EVENTS", "")) << "oom_kill 1\n";
+  ::raise(SIGKILL);
+  wait_forever();
+}
+
+[[noreturn]] void dump_core() {
+  const rlimit limit{RLIM_INFINITY, RLIM_INFINITY};
+  if (::setrlimit(RLIMIT_CORE, &limit) != 0) ::_exit(97);
+  std::abort();
+}
+
 /// Waits as a rank does whose reader thread answers while its program is busy; `steps` is how many it has ended.
 [[noreturn]] void be_busy(int64_t steps = 0) {
   for (;;) {
@@ -68,7 +105,7 @@ std::string mode_of(const char* name, const std::string& otherwise) {
     const auto* const limit = std::get_if<frames::StepLimit>(&message);
     if (limit == nullptr || limit->step == frames::kNoStepLimit) continue;
     say(frames::WorkerStep{limit->step});
-    ::_exit(75);
+    finish(75);
   }
 }
 
@@ -81,7 +118,7 @@ std::string mode_of(const char* name, const std::string& otherwise) {
   const auto* const limit = std::get_if<frames::StepLimit>(&message);
   if (limit == nullptr || limit->step != frames::kNoStepLimit) ::_exit(93);
   write_all(STDOUT_FILENO, "let go\n");
-  ::_exit(0);
+  finish(0);
 }
 
 void print_signal(int number) {
@@ -101,7 +138,7 @@ void print_signal(int number) {
     wait_forever();  // and holds the pipes
   }
   char byte = 0;
-  ::_exit(::read(ends[0], &byte, 1) == 1 ? 0 : 96);  // not before it has left the group, which dies with this process
+  finish(::read(ends[0], &byte, 1) == 1 ? 0 : 96);  // not before it has left the group, which dies with this process
 }
 
 [[noreturn]] void crash() {
@@ -117,7 +154,7 @@ void print_signal(int number) {
   for (int i = 0; i < 1000; ++i) block += line + '\n';
   for (int i = 0; i < 200; ++i) write_all(STDERR_FILENO, block);  // 16 MB
   write_all(STDERR_FILENO, "end of flood\n");
-  ::_exit(0);
+  finish(0);
 }
 
 // 40 MB of numbered lines on each stream at the same time, in writes that do not end where lines do.
@@ -133,15 +170,16 @@ void print_signal(int number) {
     block.erase(0, 50'000);
   }
   write_all(fd, block);
-  if (!is_child) ::wait(nullptr);
-  ::_exit(0);
+  if (is_child) ::_exit(0);
+  ::wait(nullptr);
+  finish(0);
 }
 
 [[noreturn]] void write_long_line() {
   const std::string block(1'000'000, 'x');
   for (int i = 0; i < 100; ++i) write_all(STDOUT_FILENO, block);
   write_all(STDOUT_FILENO, "\nend\n");
-  ::_exit(0);
+  finish(0);
 }
 
 // Slow enough to be watched; all ranks print "tick N" at the same times.
@@ -157,7 +195,7 @@ void print_signal(int number) {
     write_all(STDOUT_FILENO, "tick " + std::to_string(tick) + "\nstep " + std::to_string(step) + " of rank " +
                                  std::to_string(rank) + '\n');
   }
-  ::_exit(0);
+  finish(0);
 }
 
 [[noreturn]] void use_store() {
@@ -167,7 +205,7 @@ void print_signal(int number) {
   if (reply == nullptr || reply->id != 7) ::_exit(93);
   std::printf("value %s\n", reply->response.values.at(0).c_str());
   std::fflush(stdout);
-  ::_exit(0);
+  finish(0);
 }
 
 [[noreturn]] void act(const std::string& mode, int rank) {
@@ -182,12 +220,18 @@ void print_signal(int number) {
   if (mode == "close-stdout") {
     ::close(STDOUT_FILENO);
     write_all(STDERR_FILENO, "still here\n");
-    ::_exit(0);
+    finish(0);
   }
   if (mode == "half-line") {
     write_all(STDOUT_FILENO, "whole\nhalf");
     ::raise(SIGKILL);
   }
+  if (mode == "exit0") ::_exit(0);
+  if (mode == "return5") finish(5);
+  if (mode == "describe-exception") describe_for_ever(false);
+  if (mode == "describe-crash") describe_for_ever(true);
+  if (mode == "want-memory") want_memory();
+  if (mode == "dump-core") dump_core();
   if (mode == "abort") crash();
   if (mode == "grandchild") leave_grandchild();
   if (mode == "flood") flood();
@@ -232,11 +276,14 @@ void print_signal(int number) {
     write_all(kAgentFd, frames::frame_of("\xff\xff\xff\xff"));
     wait_forever();
   }
-  if (mode == "environment") ::execl("/usr/bin/env", "env", nullptr);
+  if (mode == "environment") {
+    say(frames::WorkerReturned{0});
+    ::execl("/usr/bin/env", "env", nullptr);
+  }
   for (int64_t step = 0; step < 3; ++step) say(frames::WorkerStep{step});
   std::puts("trained");
   std::fflush(stdout);
-  ::_exit(0);
+  finish(0);
 }
 
 [[noreturn]] void be_rank() {

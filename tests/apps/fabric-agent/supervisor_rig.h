@@ -24,7 +24,7 @@ namespace fabric::agent {
 /// A supervisor in this process whose link is the test, and whose worker is rank_program.
 class SupervisorRig {
  public:
-  explicit SupervisorRig(RankLimits limits = {}, std::string worker = FABRIC_RANK_PROGRAM)
+  explicit SupervisorRig(RankLimits limits = {}, std::string worker = FABRIC_RANK_PROGRAM, NodeFiles node_files = {})
       : loop_(std::move(*process::EventLoop::create(clock_))), starter_(worker) {
     EXPECT_TRUE(process::become_subreaper().ok());
     int ends[2];
@@ -38,6 +38,7 @@ class SupervisorRig {
     options.inherited = {{"PATH", "/usr/bin:/bin"}, {"FABRIC_SECRET", "1"}, {"MKL_NUM_THREADS", "7"}};
     options.nvidia_control = "/nowhere";
     options.limits = limits;
+    options.node_files = std::move(node_files);
     supervisor_ = std::move(*Supervisor::create(*loop_, log_, starter_, std::move(options), UniqueFd(ends[1])));
   }
   ~SupervisorRig() {

@@ -69,6 +69,53 @@ TEST(RunReportTest, SummarizesTheFirstCauseOnce) {
   EXPECT_THAT(lines, Each(Not(HasSubstr("\n"))));
 }
 
+TEST(RunReportTest, SummarizesWhatEndedEarlierGenerationsInALineEach) {
+  RunReport report = crashed();
+  report.outcome.failures = {{{1, 1}, 5, 0, "rank 0 ended with exit code 3"},
+                             {{1, 2}, 6, 1, "rank 1 was killed by SIGBUS"},
+                             {{1, 3}, 7, 1, describe(*report.outcome.first_cause)}};
+
+  const std::vector<std::string> lines = failure_summary(report);
+
+  EXPECT_THAT(lines, Contains("earlier failures:"));
+  EXPECT_THAT(lines, Contains("    generation 1.1: rank 0 ended with exit code 3"));
+  EXPECT_THAT(lines, Contains("    generation 1.2: rank 1 was killed by SIGBUS"));
+  EXPECT_THAT(lines, Not(Contains(HasSubstr("generation 1.3")))) << "that is the first cause";
+}
+
+TEST(RunReportTest, SaysWhatToDoAboutAWantOfMemory) {
+  RunReport report = crashed();
+  report.outcome.first_cause->signal = SIGKILL;
+  report.outcome.first_cause->out_of_memory = "the kernel's memory killer ended 1 process of cgroup /x (limit 512 MiB)";
+
+  EXPECT_THAT(failure_summary(report),
+              Contains(AllOf(HasSubstr("limit 512 MiB"), HasSubstr("give the job more memory"))));
+}
+
+TEST(RunReportTest, NamesTheCore) {
+  RunReport report = crashed();
+  report.outcome.first_cause->core_file = "/scratch/core.12";
+
+  EXPECT_THAT(failure_summary(report), Contains("  core: /scratch/core.12"));
+}
+
+TEST(RunReportTest, LeavesOutOfTheLogWhatTheExceptionSays) {
+  RunReport report = crashed();
+  ExitReport& cause = *report.outcome.first_cause;
+  cause.signal = 0;
+  cause.exit_code = 1;
+  cause.exception_type = "c10::Error";
+  cause.message = "shapes differ\nin mm";
+  cause.last_log_lines = {"step 1", "fabric-worker: uncaught c10::Error: shapes differ", "in mm", "step 2"};
+
+  const std::vector<std::string> lines = failure_summary(report);
+
+  EXPECT_THAT(lines, Contains(HasSubstr("shapes differ")).Times(2)) << "in its line, and in full";
+  EXPECT_THAT(lines, Contains("    in mm").Times(1));
+  EXPECT_THAT(lines, AllOf(Contains("    step 1"), Contains("    step 2")));
+  EXPECT_THAT(lines, Each(Not(HasSubstr("\n"))));
+}
+
 TEST(RunReportTest, SaysNothingAboutARunThatEndedWell) { EXPECT_THAT(failure_summary(ended_with(0)), IsEmpty()); }
 
 TEST(RunReportTest, GivesTheReasonWhereNoRankFailed) {
@@ -86,6 +133,23 @@ TEST(RunReportTest, WritesJsonWhateverBytesTheRanksPrinted) {
   EXPECT_EQ(json.at("generation"), "1.3");
   EXPECT_EQ(json.at("ranks").at(0).at("last_log_lines").at(0), "caf\xef\xbf\xbd");
   EXPECT_TRUE(json.at("agent_failure").is_null());
+  EXPECT_TRUE(json.at("first_cause").at("core_file").is_null());
+}
+
+TEST(RunReportTest, TellsInJsonWhenRanksFailedAndWhy) {
+  RunReport report = crashed();
+  report.start_ns = 1'700'000'000'000'000'000;
+  report.start_boot_ns = 5'000;
+  report.outcome.first_cause->time_ns = 7'000;
+  report.outcome.first_cause->out_of_memory = "the kernel's memory killer";
+  report.outcome.failures = {{{1, 1}, 6'000, 0, "rank 0 ended with exit code 3"}};
+
+  const auto json = nlohmann::json::parse(report_json(report));
+
+  EXPECT_EQ(json.at("first_cause").at("failed_at"), 1'700'000'000'000'002'000);
+  EXPECT_EQ(json.at("first_cause").at("out_of_memory"), "the kernel's memory killer");
+  EXPECT_EQ(json.at("failures"), nlohmann::json::parse(R"([{"generation": "1.1", "rank": 0,
+      "failed_at": 1700000000000001000, "description": "rank 0 ended with exit code 3"}])"));
 }
 
 }  // namespace

@@ -228,7 +228,8 @@ TEST(AgentLinkTest, AllCallsFailSoonWhenTheAgentIsGone) {
   EXPECT_THROW(link->call(set_request("key", "value")), SystemError);
   EXPECT_THROW(link->report_ready(), SystemError);
   EXPECT_NO_THROW(link->report_step(1));
-  EXPECT_FALSE(link->report_failure({"type", "message", ""}));
+  EXPECT_FALSE(link->report_failure({"type", "message", "", 0}));
+  EXPECT_NO_THROW(link->report_returned(0));
 }
 
 TEST(AgentLinkTest, TellsThatItIsReadyAndWhyItFails) {
@@ -236,12 +237,15 @@ TEST(AgentLinkTest, TellsThatItIsReadyAndWhyItFails) {
   const auto link = agent.link();
 
   link->report_ready();
-  EXPECT_TRUE(link->report_failure({"std::bad_alloc", "no memory", "at train()"}));
+  EXPECT_TRUE(link->report_failure({"std::bad_alloc", "no memory", "at train()", 7}));
+  link->report_returned(300);
 
-  ASSERT_TRUE(eventually(10s, [&] { return agent.heard<frames::WorkerFailure>().size() == 1; }));
+  ASSERT_TRUE(eventually(10s, [&] { return agent.heard<frames::WorkerReturned>().size() == 1; }));
+  ASSERT_EQ(agent.heard<frames::WorkerFailure>().size(), 1u);
   EXPECT_EQ(agent.heard<frames::WorkerReady>().size(), 1u);
   EXPECT_EQ(agent.heard<frames::WorkerFailure>()[0].exception_type, "std::bad_alloc");
   EXPECT_EQ(agent.heard<frames::WorkerFailure>()[0].backtrace, "at train()");
+  EXPECT_EQ(agent.heard<frames::WorkerReturned>()[0].code, 300);
 }
 
 TEST(AgentLinkTest, ReportingStepsNeverWaitsForTheAgentAndLosesOnlyOldOnes) {

@@ -11,10 +11,12 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <ctime>
 #include <string>
 #include <thread>
 
 #include "core/unique_fd.h"
+#include "runtime/worker/crash_file.h"
 
 namespace fabric {
 namespace {
@@ -39,7 +41,8 @@ using ::testing::StartsWith;
 
 struct Crash {
   int status = 0;
-  std::string trace;
+  std::string time;   ///< the first line
+  std::string trace;  ///< what follows
   bool by_signal(int number) const { return WIFSIGNALED(status) && WTERMSIG(status) == number; }
 };
 
@@ -50,7 +53,8 @@ int status_of(int fd, Body body) {
   if (pid == 0) {
     constexpr rlimit kNoCore{0, 0};
     ::setrlimit(RLIMIT_CORE, &kNoCore);
-    install_crash_handler(fd);
+    open_crash_file(fd);
+    install_crash_handler();
     body();
     ::_exit(0);
   }
@@ -62,9 +66,12 @@ int status_of(int fd, Body body) {
 template <class Body>
 Crash crash_of(Body body) {
   const UniqueFd file(::memfd_create("crash", MFD_CLOEXEC));
-  Crash crash{status_of(file.get(), body), std::string(1 << 16, '\0')};
+  Crash crash{status_of(file.get(), body), "", std::string(1 << 16, '\0')};
   const ssize_t length = ::pread(file.get(), crash.trace.data(), crash.trace.size(), 0);
   crash.trace.resize(static_cast<size_t>(length));
+  const size_t first_end = crash.trace.find('\n') + 1;  // 0 if there is none
+  crash.time = crash.trace.substr(0, first_end);
+  crash.trace.erase(0, first_end);
   return crash;
 }
 
@@ -75,6 +82,35 @@ TEST(CrashHandlerTest, NamesSignalAddressAndFunctionAndLetsTheSignalEndTheProces
   EXPECT_THAT(crash.trace, StartsWith("signal 11 (segmentation fault) at address 0x"));
   const std::string innermost = crash.trace.substr(crash.trace.find('\n') + 1);
   EXPECT_THAT(innermost.substr(0, innermost.find('\n')), HasSubstr("write_to_protected_page")) << crash.trace;
+}
+
+int64_t now_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+TEST(CrashHandlerTest, SaysFirstWhenItHappened) {
+  const int64_t before = now_ns();
+
+  const Crash crash = crash_of(write_to_protected_page);
+
+  ASSERT_THAT(crash.time, StartsWith("time "));
+  EXPECT_GE(std::stoll(crash.time.substr(5)), before);
+  EXPECT_LE(std::stoll(crash.time.substr(5)), now_ns());
+}
+
+TEST(CrashHandlerTest, AForkedChildThatCrashesLeavesNothing) {
+  const Crash crash = crash_of([] {
+    const pid_t pid = ::fork();
+    if (pid == 0) write_to_protected_page();
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+    ::_exit(WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+  });
+
+  EXPECT_EQ(WEXITSTATUS(crash.status), SIGSEGV);
+  EXPECT_EQ(crash.time + crash.trace, "");
 }
 
 TEST(CrashHandlerTest, NamesWhoAborted) {
@@ -129,7 +165,7 @@ TEST(CrashHandlerTest, WritesNothingWhereNothingCrashes) {
   const Crash crash = crash_of([] {});
 
   EXPECT_EQ(crash.status, 0);
-  EXPECT_TRUE(crash.trace.empty());
+  EXPECT_EQ(crash.time + crash.trace, "");
 }
 
 }  // namespace

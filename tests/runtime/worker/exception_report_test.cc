@@ -3,7 +3,9 @@
 #include <c10/util/Exception.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <new>
 #include <stdexcept>
 #include <string>
 
@@ -33,7 +35,7 @@ frames::WorkerFailure describe_thrown_by(Body body) {
   } catch (...) {
     return describe_exception(std::current_exception());
   }
-  return {"nothing", "", ""};
+  return {"nothing", "", "", 0};
 }
 
 TEST(ExceptionReportTest, NamesClassAndMessage) {
@@ -69,12 +71,21 @@ TEST(ExceptionReportTest, TellsACauseOnceThatTheMessageHasAlready) {
 }
 
 TEST(ExceptionReportTest, KeepsLibTorchsStackOutOfTheMessage) {
-  const frames::WorkerFailure failure = describe_thrown_by([] { TORCH_CHECK(false, "shapes differ"); });
+  std::exception_ptr error;
+  try {
+    TORCH_CHECK(false, "shapes differ");
+  } catch (...) {
+    error = std::current_exception();
+  }
+
+  const frames::WorkerFailure failure = describe_exception(error);
+  const std::string backtrace = backtrace_of(error);
 
   EXPECT_EQ(failure.exception_type, "c10::Error");
   EXPECT_EQ(failure.message, "shapes differ");
-  EXPECT_THAT(failure.backtrace, Not(HasSubstr("shapes differ")));
-  EXPECT_FALSE(failure.backtrace.empty());
+  EXPECT_EQ(failure.backtrace, "") << "it takes too long to be told at once";
+  EXPECT_THAT(backtrace, Not(HasSubstr("shapes differ")));
+  EXPECT_FALSE(backtrace.empty());
 }
 
 TEST(ExceptionReportTest, TellsWhatElseCanBeThrown) {
@@ -86,21 +97,57 @@ TEST(ExceptionReportTest, TellsWhatElseCanBeThrown) {
   EXPECT_THAT(describe(Reason{}).message, HasSubstr("not derived from std::exception"));
 }
 
-TEST(ExceptionReportTest, TellsTheAgentTheFirstFailureOnly) {
+TEST(ExceptionReportTest, SaysWhatLimitOfMemoryThereIs) {
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_AS, &limit), 0);
+  const rlimit changed{rlim_t{1} << 44, limit.rlim_max};  // 16 TiB: enough for this process
+
+  ASSERT_EQ(::setrlimit(RLIMIT_AS, &changed), 0);
+  const std::string message = describe(std::bad_alloc()).message;
+  ::setrlimit(RLIMIT_AS, &limit);
+
+  EXPECT_EQ(message,
+            "std::bad_alloc; this rank may have 16777216 MiB of address space (RLIMIT_AS): raise that limit, or use "
+            "less in each rank");
+}
+
+TEST(ExceptionReportTest, TellsTheAgentTheFirstFailureOnlyAndItsBacktraceAfterwards) {
+  testing::TestAgent agent;
+  const auto link = agent.link();
+  std::exception_ptr first;
+  try {
+    TORCH_CHECK(false, "the first");
+  } catch (...) {
+    first = std::current_exception();
+  }
+
+  ::testing::internal::CaptureStderr();
+  tell_exception(*link, first);
+  tell_exception(*link, std::make_exception_ptr(std::runtime_error("the second")));
+  tell_failure(*link, "the third");
+  const std::string said = ::testing::internal::GetCapturedStderr();
+
+  EXPECT_EQ(said, "fabric-worker: uncaught c10::Error: the first\n");
+  link->report_ready();  // comes behind whatever was told
+  ASSERT_TRUE(testing::eventually(10s, [&] { return agent.heard<frames::WorkerReady>().size() == 1; }));
+  const auto failures = agent.heard<frames::WorkerFailure>();
+  ASSERT_EQ(failures.size(), 2u);
+  EXPECT_EQ(failures[0].message, "the first");
+  EXPECT_EQ(failures[0].backtrace, "");
+  EXPECT_EQ(failures[1].time_ns, failures[0].time_ns);
+  EXPECT_FALSE(failures[1].backtrace.empty());
+}
+
+TEST(ExceptionReportTest, TellsOfAFailureThatIsNoException) {
   testing::TestAgent agent;
   const auto link = agent.link();
 
   ::testing::internal::CaptureStderr();
-  tell_failure(*link, {"std::runtime_error", "the first", ""});
-  tell_failure(*link, {"std::runtime_error", "the second", ""});
-  const std::string said = ::testing::internal::GetCapturedStderr();
+  tell_failure(*link, "the program cannot be loaded");
 
-  EXPECT_EQ(said, "fabric-worker: uncaught std::runtime_error: the first\n");
-  link->report_ready();  // comes behind whatever was told
-  ASSERT_TRUE(testing::eventually(10s, [&] { return agent.heard<frames::WorkerReady>().size() == 1; }));
-  const auto failures = agent.heard<frames::WorkerFailure>();
-  ASSERT_EQ(failures.size(), 1u);
-  EXPECT_EQ(failures[0].message, "the first");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "fabric-worker: the program cannot be loaded\n");
+  ASSERT_TRUE(testing::eventually(10s, [&] { return agent.heard<frames::WorkerFailure>().size() == 1; }));
+  EXPECT_GT(agent.heard<frames::WorkerFailure>()[0].time_ns, 0);
 }
 
 }  // namespace

@@ -1,0 +1,58 @@
+// Two ranks fail within a millisecond, in twenty generations: the earlier one is named each time.
+
+#include <fstream>
+
+#include "support/failure_board.h"
+#include "worker_faults.h"
+
+namespace fabric {
+namespace {
+
+using nlohmann::json;
+using testing::FailureBoard;
+using testing::JobResult;
+
+struct Pair {
+  const char* first;
+  const char* second;
+};
+
+class FirstCauseTest : public testing::WorkerFaults, public ::testing::WithParamInterface<Pair> {};
+
+TEST_P(FirstCauseTest, NamesTheEarlierOfTwoFailuresWithinAMillisecondTwentyOfTwentyTimes) {
+  constexpr int kGenerations = 20;
+  const std::string board_file = directory_.file("board");
+  FailureBoard board;
+  std::ofstream(board_file).write(reinterpret_cast<const char*>(&board), sizeof board);
+  const std::string args =
+      std::string("first: ") + GetParam().first + ", second: " + GetParam().second + ", board: '" + board_file + "'";
+  const std::string job =
+      testing::job_of("together", args) + "elastic: {max_restarts: " + std::to_string(kGenerations - 1) + "}\n";
+
+  const JobResult result = testing::run_job(directory_, job, {}, std::chrono::seconds(120));
+
+  std::ifstream(board_file).read(reinterpret_cast<char*>(&board), sizeof board);
+  const json& failures = result.report.at("failures");
+  ASSERT_EQ(failures.size(), static_cast<size_t>(kGenerations)) << result.describe();
+  int close_ones = 0;
+  for (int i = 0; i < kGenerations; ++i) {
+    const auto& [zero, one] = board.failed_at[i];
+    const bool both = zero != 0 && one != 0;
+    const int first = both ? (zero < one ? 0 : 1) : (zero != 0 ? 0 : 1);
+    EXPECT_EQ(failures.at(static_cast<size_t>(i)).at("rank"), first)
+        << "generation " << i + 1 << ", rank 1 failed " << (one - zero) / 1000 << " us after rank 0\n"
+        << failures.at(static_cast<size_t>(i)).dump(2);
+    close_ones += both && std::abs(one - zero) <= 1'000'000;
+  }
+  RecordProperty("within_a_millisecond", close_ones);
+  EXPECT_GT(close_ones, 0) << "a machine that is too busy to fail twice within a millisecond shows nothing";
+}
+
+INSTANTIATE_TEST_SUITE_P(Pairs, FirstCauseTest,
+                         ::testing::Values(Pair{"exception", "exit"}, Pair{"exit", "exception"},
+                                           Pair{"crash", "exception"}, Pair{"exception", "crash"},
+                                           Pair{"exception", "exception"}),
+                         [](const auto& info) { return std::string(info.param.first) + "_then_" + info.param.second; });
+
+}  // namespace
+}  // namespace fabric
