@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/node_report.h"
 
@@ -21,7 +22,10 @@ NodeReport read_node(const NodeFiles& files);
 /// Returns the lowest memory limit of this process's control groups (v2 or v1), or UINT64_MAX where there is none.
 uint64_t cgroup_memory_limit(const NodeFiles& files);
 
-/// Returns how many numbers a list as "0-3,8" of the kernel names.
-int count_in_list(std::string_view list);
+/// Returns the numbers that a list of the kernel as "0-3,8" names.
+std::vector<int> numbers_in_list(std::string_view list);
+
+/// Returns the first line of a small file; empty if there is none.
+std::string first_line(const std::string& path);
 
 }  // namespace fabric::agent

@@ -73,6 +73,7 @@ class Supervisor {
   template <class Other>
   void on_order(const Other&) {}  // Welcome and HeartbeatAck are the link's
   void start_generation(GenerationPlan plan);
+  std::vector<RankCores> place_ranks(const GenerationPlan& plan);
   void drop_next_plan();
   void on_generation_stopped();
   void forward_store_call(int local_rank, frames::StoreCall call);
@@ -84,6 +85,7 @@ class Supervisor {
   Log& log_;
   SupervisorOptions options_;
   RankContext context_;
+  std::vector<AcceleratorReport> accelerators_;  // of the node, once they are known
   std::unique_ptr<FrameChannel> link_;
   std::unique_ptr<AcceleratorProbe> probe_;
   std::unique_ptr<Generation> generation_;   // the one that runs or ends

@@ -14,12 +14,12 @@
 #include "core/log.h"
 #include "event_journal.h"
 #include "job/job_json.h"
-#include "job_settings.h"
 #include "local_agent.h"
 #include "process/signals.h"
 #include "program_copy.h"
 #include "run_directory.h"
 #include "run_report.h"
+#include "terminal_loan.h"
 
 namespace fabric::launcher {
 namespace {
@@ -32,6 +32,11 @@ uint16_t random_suffix() {
   uint16_t value = 0;
   if (::getrandom(&value, sizeof value, 0) != sizeof value) value = static_cast<uint16_t>(::getpid());
   return value;
+}
+
+bool is_of_rank(const rendezvous::Fields& fields, int rank) {
+  const rendezvous::Fields::value_type wanted{"rank", int64_t{rank}};
+  return std::find(fields.begin(), fields.end(), wanted) != fields.end();
 }
 
 /// One run of one job. Members are destroyed last to first: whatever calls back goes before what it calls.
@@ -78,6 +83,7 @@ class JobRun {
   RunDirectory directory_;
   std::string program_;  // the run's own copy
   std::optional<EventJournal> journal_;
+  std::optional<TerminalLoan> terminal_;  // while a rank has it
   std::unique_ptr<process::SignalWatcher> signals_;
   bool is_finished_ = false;
   std::unique_ptr<LocalAgent> agent_;
@@ -89,8 +95,10 @@ Result<int> JobRun::run() {
   FABRIC_ASSIGN_OR_RETURN(signals_,
                           process::SignalWatcher::create(loop_, {std::begin(kRunSignals), std::end(kRunSignals)},
                                                          [this](int number) { on_signal(number); }));
-  rendezvous::Settings settings = make_settings(
-      request_.job, request_.cluster, {report_.run_id, directory_.path, program_, request_.current_directory});
+  rendezvous::Settings settings =
+      make_settings(request_.job, request_.cluster,
+                    {report_.run_id, directory_.path, program_, request_.current_directory, request_.wrapper});
+  if (request_.wrapper.has_terminal) terminal_.emplace();
   FABRIC_RETURN_IF_ERROR(start_agent(settings.base));  // before gRPC has threads
   FABRIC_RETURN_IF_ERROR(start_coordinator(std::move(settings)));
   loop_.run();
@@ -143,6 +151,12 @@ void JobRun::say_what_starts(const rendezvous::Settings& settings) {
   display_.show_notice(concat("run ", report_.run_id, ": ", nodes * settings.ranks_per_node,
                               nodes * settings.ranks_per_node == 1 ? " rank" : " ranks", " on ", nodes,
                               nodes == 1 ? " node" : " nodes", ", in ", directory_.path));
+  const RankWrapper& wrapper = request_.wrapper;
+  if (wrapper.command.empty()) return;
+  std::string ranks = wrapper.ranks.empty() ? "all ranks" : wrapper.ranks.size() == 1 ? "rank" : "ranks";
+  for (const int rank : wrapper.ranks) ranks += concat(rank == wrapper.ranks.front() ? " " : ", ", rank);
+  display_.show_notice(concat('\'', wrapper.command.front(), "' runs ", ranks,
+                              ": ranks wait for each other without limit, and none is started again"));
 }
 
 void JobRun::on_signal(int number) {
@@ -173,6 +187,7 @@ void JobRun::record(const std::string& event, const rendezvous::Fields& fields) 
   const std::string line = event_json(clock_.wall_ns(), event, fields);
   journal_->append(line);
   display_.show_event(line);
+  if (event == "rank_exited" && is_of_rank(fields, request_.wrapper.rank_with_terminal())) terminal_.reset();
   auto& timings = report_.timings;
   const bool is_first = std::none_of(timings.begin(), timings.end(), [&](const auto& t) { return t.first == event; });
   if (is_first) timings.emplace_back(event, std::chrono::duration<double>(clock_.now() - started_at_).count());

@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <sched.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -100,6 +102,30 @@ std::string mode_of(const char* name, const std::string& otherwise) {
   ::_exit(0);
 }
 
+void tell_limit(const char* name, __rlimit_resource resource) {
+  rlimit limit{};
+  ::getrlimit(resource, &limit);
+  std::printf("%s %lld\n", name, limit.rlim_cur == RLIM_INFINITY ? -1LL : static_cast<long long>(limit.rlim_cur));
+}
+
+[[noreturn]] void tell_setup() {
+  std::string cpus;
+  cpu_set_t set;
+  ::sched_getaffinity(0, sizeof set, &set);
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &set)) cpus += ' ' + std::to_string(cpu);
+  }
+  std::array<char, 4096> directory{};
+  std::printf("cpus%s\nthreads %s\ndirectory %s\n", cpus.c_str(), std::getenv("OMP_NUM_THREADS"),
+              ::getcwd(directory.data(), directory.size()));
+  tell_limit("core", RLIMIT_CORE);
+  tell_limit("files", RLIMIT_NOFILE);
+  tell_limit("memory", RLIMIT_AS);
+  tell_limit("processes", RLIMIT_NPROC);
+  std::fflush(stdout);
+  ::_exit(0);
+}
+
 [[noreturn]] void act(const std::string& mode) {
   if (mode == "exit3") ::_exit(3);
   if (mode == "abort") crash();
@@ -130,6 +156,7 @@ std::string mode_of(const char* name, const std::string& otherwise) {
     write_all(kAgentFd, frames::frame_of("\xff\xff\xff\xff"));
     wait_forever();
   }
+  if (mode == "setup") tell_setup();
   if (mode == "environment") ::execl("/usr/bin/env", "env", nullptr);
   for (int64_t step = 0; step < 3; ++step) say(frames::WorkerStep{step});
   std::puts("trained");
