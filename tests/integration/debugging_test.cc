@@ -64,7 +64,8 @@ TEST_F(DebuggingTest, GdbStopsWhereItIsToldTo) {
                                         "--ranks", "0"});
 
   EXPECT_EQ(result.exit_code, 0) << result.describe();
-  EXPECT_THAT(result.out, AllOf(ContainsRegex("\\[rank 0\\] .*hit Breakpoint 1"), HasSubstr("all 2 ranks came to the end")));
+  EXPECT_THAT(result.out,
+              AllOf(ContainsRegex("\\[rank 0\\] .*hit Breakpoint 1"), HasSubstr("all 2 ranks came to the end")));
 }
 
 TEST_F(DebuggingTest, PerfCountsOfTheRanksThatItRuns) {
@@ -73,7 +74,8 @@ TEST_F(DebuggingTest, PerfCountsOfTheRanksThatItRuns) {
   const JobResult result = run("none", {"--wrap", "perf stat -e task-clock"});
 
   EXPECT_EQ(result.exit_code, 0) << result.describe();
-  EXPECT_THAT(result.err, AllOf(ContainsRegex("\\[rank 0\\] .*task-clock"), ContainsRegex("\\[rank 1\\] .*task-clock")));
+  EXPECT_THAT(result.err,
+              AllOf(ContainsRegex("\\[rank 0\\] .*task-clock"), ContainsRegex("\\[rank 1\\] .*task-clock")));
 }
 
 TEST_F(DebuggingTest, ValgrindRunsARank) {

@@ -23,7 +23,9 @@ job::JobSpec job_of_two_ranks() {
   return job;
 }
 
-RunPlace place_with(RankWrapper wrapper = {}) { return {"id", "/runs/id", "/runs/id/x.so", "/here", std::move(wrapper)}; }
+RunPlace place_with(RankWrapper wrapper = {}) {
+  return {"id", "/runs/id", "/runs/id/x.so", "/here", std::move(wrapper)};
+}
 
 TEST(JobSettingsTest, TellTheCoordinatorWhatTheJobSays) {
   job::JobSpec job = job_of_two_ranks();

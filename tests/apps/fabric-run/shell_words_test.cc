@@ -30,7 +30,8 @@ TEST(SplitWordsTest, SplitsAtBlanks) {
 }
 
 TEST(SplitWordsTest, KeepsWhatIsQuotedTogether) {
-  EXPECT_THAT(words(R"(gdb -ex 'b train' -ex "info locals")"), ElementsAre("gdb", "-ex", "b train", "-ex", "info locals"));
+  EXPECT_THAT(words(R"(gdb -ex 'b train' -ex "info locals")"),
+              ElementsAre("gdb", "-ex", "b train", "-ex", "info locals"));
   EXPECT_THAT(words(R"(a'b c'd"e f"g)"), ElementsAre("ab cde fg")) << "parts without a blank between are one word";
   EXPECT_THAT(words(R"('' "" x)"), ElementsAre("", "", "x"));
   EXPECT_THAT(words(R"('it''s' "it's" 'say "no"')"), ElementsAre("its", "it's", R"(say "no")"));

@@ -108,7 +108,8 @@ TEST_F(WrappedRunTest, RunsTheRanksThatItNamesByTheTool) {
   EXPECT_EQ(result.exit_code, 0) << result.describe();
   EXPECT_THAT(result.out, AllOf(HasSubstr("[rank 1] wrapped\n"), HasSubstr("[rank 1] trained\n"),
                                 HasSubstr("[rank 0] trained\n"), Not(HasSubstr("[rank 0] wrapped"))));
-  EXPECT_THAT(result.err, HasSubstr("'sh' runs rank 1: ranks wait for each other without limit, and none is started again"));
+  EXPECT_THAT(result.err,
+              HasSubstr("'sh' runs rank 1: ranks wait for each other without limit, and none is started again"));
 }
 
 TEST_F(WrappedRunTest, RunsAllRanksByTheToolUnlessSomeAreNamed) {
@@ -142,7 +143,8 @@ TEST_F(WrappedRunTest, NamesAToolThatIsNotThere) {
 }
 
 TEST_F(WrappedRunTest, GivesItsTerminalToTheOneRankThatIsWrappedAndTakesItBack) {
-  const std::string command = wrapped_on_terminal("train", "test -t 1 && test -t 2 && read line && echo \"tool: $line\"");
+  const std::string command =
+      wrapped_on_terminal("train", "test -t 1 && test -t 2 && read line && echo \"tool: $line\"");
 
   Terminal terminal(directory_, command + "; code=$?; read line; echo \"shell: $line\"; exit $code");
   terminal.type("one\ntwo\n");
