@@ -45,6 +45,7 @@ Result<StartedRank> ExecRankStarter::start_now(const RankLaunch& launch) const {
   options.environment = to_entries(environment);
   options.setup = launch.setup;
   options.inherit = {{worker_end.get(), kWorkerAgentFd}, {rank.crash_file.get(), kWorkerCrashFd}};
+  options.has_terminal = launch.has_terminal;
   options.stdout_to = process::ChildStream::kPipe;
   options.stderr_to = process::ChildStream::kPipe;
   FABRIC_ASSIGN_OR_RETURN(rank.process, process::Child::spawn(options));

@@ -10,10 +10,11 @@ constexpr Nanoseconds kRoundsAtMost = std::chrono::seconds(2);
 
 }  // namespace
 
-Generation::Generation(const RankContext& context, GenerationPlan plan, GenerationPort port)
-    : context_(context), plan_(std::move(plan)), port_(std::move(port)) {
-  for (int local_rank = 0; local_rank < plan_.local_world_size; ++local_rank) {
-    ranks_.push_back(std::make_unique<RankProcess>(context_, Assignment{plan_, local_rank}, *this));
+Generation::Generation(const RankContext& context, GenerationPlan plan, std::vector<RankCores> cores,
+                       GenerationPort port)
+    : context_(context), plan_(std::move(plan)), cores_(std::move(cores)), port_(std::move(port)) {
+  for (size_t rank = 0; rank < cores_.size(); ++rank) {
+    ranks_.push_back(std::make_unique<RankProcess>(context_, assignment_of(rank), *this));
   }
   ranks_left_ = ranks_.size();
 }
@@ -22,7 +23,7 @@ Generation::~Generation() { context_.loop.cancel(timer_); }
 
 void Generation::start(const Environment& inherited) {
   for (size_t rank = 0; rank < ranks_.size(); ++rank)
-    ranks_[rank]->start(launch_of(plan_, static_cast<int>(rank), inherited));
+    ranks_[rank]->start(launch_of(assignment_of(rank), cores_[rank], inherited));
   if (ranks_.empty()) timer_ = context_.loop.call_after(Nanoseconds(0), [this] { end_descendants(); });
 }
 
@@ -72,6 +73,12 @@ void Generation::on_exited(const ExitReport& report) {
   context_.loop.cancel(timer_);
   give_up_at_ = context_.loop.clock().now() + kRoundsAtMost;
   timer_ = context_.loop.call_after(Nanoseconds(0), [this] { end_descendants(); });
+}
+
+Assignment Generation::assignment_of(size_t local_rank) const {
+  Assignment assignment{plan_, static_cast<int>(local_rank)};
+  if (plan_.threads_per_rank == 0) assignment.plan.threads_per_rank = cores_[local_rank].num_cores;
+  return assignment;
 }
 
 void Generation::kill_ranks() {

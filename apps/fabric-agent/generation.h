@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/agent_messages.h"
+#include "core_placement.h"
 #include "frames/messages.h"
 #include "rank_environment.h"
 #include "rank_process.h"
@@ -26,8 +27,8 @@ struct GenerationPort {
 /// The ranks of one generation on this node. Loop's thread only.
 class Generation final : public RankObserver {
  public:
-  /// Starts nothing yet. `context` is borrowed.
-  Generation(const RankContext& context, GenerationPlan plan, GenerationPort port);
+  /// Starts nothing yet. `context` is borrowed; `cores` has an entry for each rank of the plan.
+  Generation(const RankContext& context, GenerationPlan plan, std::vector<RankCores> cores, GenerationPort port);
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
   ~Generation() override;
@@ -58,9 +59,11 @@ class Generation final : public RankObserver {
   void on_exited(const ExitReport& report) override;
   void kill_ranks();
   void end_descendants();
+  Assignment assignment_of(size_t local_rank) const;
 
   const RankContext& context_;
   GenerationPlan plan_;
+  std::vector<RankCores> cores_;  // by local rank
   GenerationPort port_;
   std::vector<std::unique_ptr<RankProcess>> ranks_;  // by local rank
   size_t ranks_left_ = 0;

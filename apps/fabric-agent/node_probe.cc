@@ -1,6 +1,5 @@
 #include "node_probe.h"
 
-#include <sched.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <optional>
 
 #include "core/version.h"
+#include "cpu_topology.h"
 #include "memory_group.h"
 
 namespace fabric::agent {
@@ -22,21 +22,6 @@ constexpr uint64_t kNoLimit = std::numeric_limits<uint64_t>::max();
 std::string hostname() {
   std::array<char, 256> name{};
   return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data()) : std::string();
-}
-
-std::vector<int> affinity() {
-  std::vector<int> cores;
-  for (int capacity = 1024; capacity <= 1 << 16; capacity *= 2) {  // the kernel refuses a set smaller than its own
-    cpu_set_t* const set = CPU_ALLOC(static_cast<size_t>(capacity));
-    const size_t bytes = CPU_ALLOC_SIZE(static_cast<size_t>(capacity));
-    const bool fits = ::sched_getaffinity(0, bytes, set) == 0;
-    for (int core = 0; fits && core < capacity; ++core) {
-      if (CPU_ISSET_S(static_cast<size_t>(core), bytes, set)) cores.push_back(core);
-    }
-    CPU_FREE(set);
-    if (fits) break;
-  }
-  return cores;
 }
 
 // "max" and what is not there are no limit.
@@ -56,8 +41,8 @@ std::string first_line(const std::string& path) {
   return line;
 }
 
-int count_in_list(std::string_view list) {
-  int count = 0;
+std::vector<int> numbers_in_list(std::string_view list) {
+  std::vector<int> numbers;
   const char* at = list.data();
   const char* const end = at + list.size();
   while (at < end) {
@@ -67,13 +52,13 @@ int count_in_list(std::string_view list) {
     at = next;
     int last = first;
     if (at < end && *at == '-') at = std::from_chars(at + 1, end, last).ptr;
-    count += last - first + 1;
+    for (int number = first; number <= last; ++number) numbers.push_back(number);
     if (at < end && *at == ',')
       ++at;
     else
       break;
   }
-  return count;
+  return numbers;
 }
 
 // A limit of any group above holds too.
@@ -91,8 +76,9 @@ NodeReport read_node(const NodeFiles& files) {
   node.hostname = hostname();
   node.fabric_version = kVersion;
   node.num_cores = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
-  node.affinity = affinity();
-  node.num_numa_nodes = std::max(1, count_in_list(first_line(files.sys + "/devices/system/node/has_memory")));
+  node.affinity = allowed_cpus();
+  node.num_numa_nodes = static_cast<int>(
+      std::max<size_t>(1, numbers_in_list(first_line(files.sys + "/devices/system/node/has_memory")).size()));
   struct sysinfo info {};
   if (::sysinfo(&info) == 0) node.memory_bytes = uint64_t{info.totalram} * info.mem_unit;
   node.memory_bytes = std::min(node.memory_bytes, cgroup_memory_limit(files));

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/node_report.h"
 
@@ -24,7 +25,7 @@ uint64_t cgroup_memory_limit(const NodeFiles& files);
 /// Returns the first line of a file of the kernel's; empty if it cannot be read.
 std::string first_line(const std::string& path);
 
-/// Returns how many numbers a list as "0-3,8" of the kernel names.
-int count_in_list(std::string_view list);
+/// Returns the numbers that a list of the kernel as "0-3,8" names.
+std::vector<int> numbers_in_list(std::string_view list);
 
 }  // namespace fabric::agent

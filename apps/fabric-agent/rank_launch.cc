@@ -2,15 +2,17 @@
 
 namespace fabric::agent {
 
-RankLaunch launch_of(const GenerationPlan& plan, int local_rank, const Environment& inherited) {
+RankLaunch launch_of(const Assignment& rank, const RankCores& cores, const Environment& inherited) {
+  const GenerationPlan& plan = rank.plan;
   RankLaunch launch;
   launch.program = plan.program;
   launch.environment = rank_environment(inherited, plan);
-  launch.setup = {plan.workdir, {}, plan.limits};
+  launch.setup = {plan.workdir, cores.cpus, plan.limits};
   launch.method = plan.start_method;
-  if (plan.wraps(plan.first_global_rank + local_rank)) {
+  if (plan.wraps(rank.global_rank())) {
     launch.method = StartMethod::kExec;
     launch.wrapper = plan.wrapper;
+    launch.has_terminal = plan.wrapper_has_terminal;
   }
   return launch;
 }

@@ -5,6 +5,7 @@
 
 #include "core/generation_plan.h"
 #include "core/process_setup.h"
+#include "core_placement.h"
 #include "rank_environment.h"
 
 namespace fabric::agent {
@@ -16,9 +17,10 @@ struct RankLaunch {
   ProcessSetup setup;
   StartMethod method = StartMethod::kExec;
   std::vector<std::string> wrapper;  ///< command that runs the worker; only with kExec; empty: none
+  bool has_terminal = false;         ///< it has the terminal instead of pipes; only with kExec
 };
 
-/// Returns how rank `local_rank` of `plan` starts. `inherited` is the agent's environment.
-RankLaunch launch_of(const GenerationPlan& plan, int local_rank, const Environment& inherited);
+/// Returns how the rank starts. `inherited` is the agent's environment.
+RankLaunch launch_of(const Assignment& rank, const RankCores& cores, const Environment& inherited);
 
 }  // namespace fabric::agent

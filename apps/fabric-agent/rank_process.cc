@@ -131,9 +131,9 @@ Status RankProcess::adopt(StartedRank started) {
                           FrameChannel::create(context_.loop, std::move(started.socket),
                                                {.frame = [this](std::string_view payload) { on_frame(payload); },
                                                 .closed = [this](const Status& status) { on_socket_closed(status); }}));
-  FABRIC_RETURN_IF_ERROR(start_pump(kStdout, std::move(started.stdout_pipe)));
-  FABRIC_RETURN_IF_ERROR(start_pump(kStderr, std::move(started.stderr_pipe)));
-  set_deadline(context_.limits.hello, "the worker must say hello, but was silent for too long");
+  if (started.stdout_pipe) FABRIC_RETURN_IF_ERROR(start_pump(kStdout, std::move(started.stdout_pipe)));
+  if (started.stderr_pipe) FABRIC_RETURN_IF_ERROR(start_pump(kStderr, std::move(started.stderr_pipe)));
+  set_patience(context_.limits.hello, "the worker must say hello, but was silent for too long");
   return process_->watch(context_.loop, [this](process::ChildExit exit) { on_exit(exit); });
 }
 
@@ -190,7 +190,7 @@ void RankProcess::on_message(frames::StoreCall& call) {
 
 void RankProcess::on_socket_closed(const Status& status) {
   if (!status.ok()) return fail(concat("the connection of the worker to its agent broke: ", status.message()));
-  set_deadline(context_.limits.exit_after_close,
+  set_patience(context_.limits.exit_after_close,
                "a worker must end soon after it has closed its connection to the agent, but it goes on");
 }
 
@@ -227,7 +227,9 @@ void RankProcess::fail(std::string fault) {
   channel_->close();
 }
 
-void RankProcess::set_deadline(Nanoseconds delay, std::string fault) {
+// A tool may hold its rank still, and may itself go on when the rank has ended.
+void RankProcess::set_patience(Nanoseconds delay, std::string fault) {
+  if (assignment_.plan.wraps(report_.global_rank)) return;
   context_.loop.cancel(deadline_);
   deadline_ = context_.loop.call_after(delay, [this, fault = std::move(fault)] { fail(fault); });
 }

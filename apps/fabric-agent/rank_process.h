@@ -114,7 +114,7 @@ class RankProcess {
   void on_pump_closed(Stream stream);
   /// Ends a rank that does what it must not: its report names `fault` and is not "killed by us".
   void fail(std::string fault);
-  void set_deadline(Nanoseconds delay, std::string fault);
+  void set_patience(Nanoseconds delay, std::string fault);
   void report_progress(RankPhase phase);
   void report_step();
   void report_exit();

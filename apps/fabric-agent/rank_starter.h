@@ -14,9 +14,9 @@ namespace fabric::agent {
 /// The process of a rank, and the supervisor's ends of what connects them.
 struct StartedRank {
   std::unique_ptr<process::Child> process;
-  UniqueFd socket;      ///< stream of frames
-  UniqueFd crash_file;  ///< memfd in which a crashing worker leaves its raw stack
-  UniqueFd stdout_pipe;
+  UniqueFd socket;       ///< stream of frames
+  UniqueFd crash_file;   ///< memfd in which a crashing worker leaves its raw stack
+  UniqueFd stdout_pipe;  ///< none if the rank has the terminal
   UniqueFd stderr_pipe;
 };
 

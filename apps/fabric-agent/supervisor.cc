@@ -24,7 +24,7 @@ Result<std::unique_ptr<Supervisor>> Supervisor::create(process::EventLoop& loop,
                            {.frame = [self](std::string_view payload) { self->on_frame(payload); },
                             .closed = [self](const Status&) { self->abandon("the link has closed its socket"); }}));
   if (self->options_.common_plan.has_value()) {
-    starter.prepare(launch_of(*self->options_.common_plan, 0, self->options_.inherited));
+    starter.prepare(launch_of({*self->options_.common_plan, 0}, {}, self->options_.inherited));
   }
   self->probe_->start([self](Accelerators accelerators) { self->join(std::move(accelerators)); });
   return supervisor;
@@ -51,7 +51,8 @@ Supervisor::~Supervisor() {
 
 void Supervisor::join(Accelerators accelerators) {
   Join join{options_.agent, read_node(options_.node_files)};
-  join.node.accelerators = std::move(accelerators.found);
+  accelerators_ = std::move(accelerators.found);
+  join.node.accelerators = accelerators_;
   join.node.accelerators_note = std::move(accelerators.note);
   context_.hostname = join.node.hostname;
   send(join);
@@ -154,9 +155,21 @@ void Supervisor::start_generation(GenerationPlan plan) {
   port.store_call = [this](int local_rank, frames::StoreCall call) { forward_store_call(local_rank, std::move(call)); };
   port.other_children = [this] { return other_children(); };
   port.stopped = [this] { on_generation_stopped(); };
-  generation_ = std::make_unique<Generation>(context_, std::move(plan), std::move(port));
+  std::vector<RankCores> cores = place_ranks(plan);
+  generation_ = std::make_unique<Generation>(context_, std::move(plan), std::move(cores), std::move(port));
   generation_->start(options_.inherited);
   if (lease_until_.has_value() && *lease_until_ <= loop_.clock().now()) on_lease_lapsed();
+}
+
+std::vector<RankCores> Supervisor::place_ranks(const GenerationPlan& plan) {
+  const std::vector<int> allowed = allowed_cpus();
+  // Without a binding their number is enough: a large node has hundreds of files to read.
+  const std::vector<Cpu> cpus =
+      plan.binding == Binding::kNone ? std::vector<Cpu>(allowed.size()) : read_topology(options_.node_files, allowed);
+  CorePlacement placement = place_on_cores(cpus, plan.binding, wanted_nodes(plan, accelerators_));
+  if (!placement.warning.empty())
+    log_.warning("the binding of ranks is not as wanted", {{"reason", placement.warning}});
+  return std::move(placement.ranks);
 }
 
 void Supervisor::drop_next_plan() {

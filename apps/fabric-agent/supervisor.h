@@ -77,6 +77,7 @@ class Supervisor {
   void on_order(const Other&) {}  // Welcome and HeartbeatAck are the link's
   void start_generation(GenerationPlan plan);
   bool runs(GenerationId generation) const { return generation_ != nullptr && generation_->id() == generation; }
+  std::vector<RankCores> place_ranks(const GenerationPlan& plan);
   void drop_next_plan();
   void on_generation_stopped();
   void forward_store_call(int local_rank, frames::StoreCall call);
@@ -88,6 +89,7 @@ class Supervisor {
   Log& log_;
   SupervisorOptions options_;
   RankContext context_;
+  std::vector<AcceleratorReport> accelerators_;  // of the node, once they are known
   std::unique_ptr<FrameChannel> link_;
   std::unique_ptr<AcceleratorProbe> probe_;
   std::unique_ptr<Generation> generation_;   // the one that runs or ends

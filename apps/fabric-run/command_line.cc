@@ -7,6 +7,7 @@
 #include "core/exit_codes.h"
 #include "core/ids.h"
 #include "core/version.h"
+#include "shell_words.h"
 
 namespace fabric::launcher {
 namespace {
@@ -28,6 +29,34 @@ void describe_job(CLI::App& app, std::string& job, std::vector<std::string>& ove
       ->take_all();
 }
 
+/// Reads an option's text by `read` into `value`; what is wrong with it ends the parsing.
+template <class Value, class Read>
+CLI::Option* add_read_option(CLI::App& app, const std::string& name, Value& value, Read read, const std::string& help) {
+  const auto take = [&value, name, read](const std::string& text) {
+    auto result = read(text);
+    if (!result.ok()) throw CLI::ValidationError(name, result.status().message());
+    value = std::move(*result);
+  };
+  return app.add_option_function<std::string>(name, take, help);
+}
+
+Result<std::vector<std::string>> read_wrapper(const std::string& text) {
+  FABRIC_ASSIGN_OR_RETURN(std::vector<std::string> words, split_words(text));
+  if (words.empty()) return invalid_argument("must be a command, but is empty; write 'gdb --args' for example");
+  return words;
+}
+
+void describe_wrapper(CLI::App& app, RunCommand& run) {
+  CLI::Option* const wrap = add_read_option(app, "--wrap", run.wrapper, read_wrapper,
+                                            "Run ranks by a command, as in --wrap 'gdb --args' (docs/debugging.md)");
+  wrap->type_name("COMMAND");
+  add_read_option(
+      app, "--ranks", run.wrapped_ranks, [](const std::string& text) { return parse_ranks(text); },
+      "Global ranks that --wrap is for, as in 0,2-3 (default: all)")
+      ->type_name("LIST")
+      ->needs(wrap);
+}
+
 void describe_run(CLI::App& app, RunCommand& run) {
   app.set_version_flag("--version", std::string("fabric-run ") + kVersion);
   app.footer(kFooter);
@@ -42,6 +71,7 @@ void describe_run(CLI::App& app, RunCommand& run) {
                    ? ""
                    : "must be 1 to 64 letters, digits, '.', '_' or '-', not start with '.' or '-', and not be 'latest'";
       });
+  describe_wrapper(app, run);
   app.add_flag("--json", run.json, "Print events and output of ranks as one JSON object a line");
   app.add_flag_callback(
       "--no-color", [&run] { run.color = false; }, "Print no colors, as with NO_COLOR set");

@@ -13,6 +13,8 @@ struct RunCommand {
   std::vector<std::string> overrides;  ///< "path=value" of each --set
   std::string runs_directory;          ///< --run-dir; empty: the job's output.directory, or runs/
   std::string run_id;                  ///< --run-id; empty: made of name and time
+  std::vector<std::string> wrapper;    ///< words of --wrap: a command that runs ranks; empty: none
+  std::vector<int> wrapped_ranks;      ///< --ranks, ascending: global ranks that it runs; empty: all
   bool json = false;
   bool color = true;
   bool fold = true;

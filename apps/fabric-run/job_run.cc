@@ -16,13 +16,13 @@
 #include "display_log.h"
 #include "event_journal.h"
 #include "job/job_json.h"
-#include "job_settings.h"
 #include "local_agent.h"
 #include "process/reaper.h"
 #include "process/signals.h"
 #include "program_copy.h"
 #include "run_directory.h"
 #include "run_report.h"
+#include "terminal_loan.h"
 
 namespace fabric::launcher {
 namespace {
@@ -36,6 +36,11 @@ uint16_t random_suffix() {
   uint16_t value = 0;
   if (::getrandom(&value, sizeof value, 0) != sizeof value) value = static_cast<uint16_t>(::getpid());
   return value;
+}
+
+bool is_of_rank(const rendezvous::Fields& fields, int rank) {
+  const rendezvous::Fields::value_type wanted{"rank", int64_t{rank}};
+  return std::find(fields.begin(), fields.end(), wanted) != fields.end();
 }
 
 /// One run of one job. Members are destroyed last to first: whatever calls back goes before what it calls.
@@ -89,6 +94,7 @@ class JobRun {
   std::string program_;  // the run's own copy
   std::optional<EventJournal> journal_;
   bool has_told_of_journal_ = false;
+  std::optional<TerminalLoan> terminal_;  // while a rank has it
   std::unique_ptr<process::SignalWatcher> signals_;
   bool is_finished_ = false;
   std::unique_ptr<LocalAgent> agent_;
@@ -98,8 +104,10 @@ class JobRun {
 Result<int> JobRun::run() {
   FABRIC_RETURN_IF_ERROR(process::become_subreaper());  // of what an agent that is killed leaves behind
   FABRIC_RETURN_IF_ERROR(make_directory());
-  rendezvous::Settings settings = make_settings(
-      request_.job, request_.cluster, {report_.run_id, directory_.path, program_, request_.current_directory});
+  rendezvous::Settings settings =
+      make_settings(request_.job, request_.cluster,
+                    {report_.run_id, directory_.path, program_, request_.current_directory, request_.wrapper});
+  if (request_.wrapper.has_terminal) terminal_.emplace();
   FABRIC_RETURN_IF_ERROR(start_agent(settings.base));  // before gRPC has threads
   FABRIC_RETURN_IF_ERROR(start_coordinator(std::move(settings)));
   FABRIC_RETURN_IF_ERROR(watch_signals());
@@ -161,6 +169,12 @@ void JobRun::say_what_starts(const rendezvous::Settings& settings) {
   display_.show_notice(concat("run ", report_.run_id, ": ", nodes * settings.ranks_per_node,
                               nodes * settings.ranks_per_node == 1 ? " rank" : " ranks", " on ", nodes,
                               nodes == 1 ? " node" : " nodes", ", in ", directory_.path));
+  const RankWrapper& wrapper = request_.wrapper;
+  if (wrapper.command.empty()) return;
+  std::string ranks = wrapper.ranks.empty() ? "all ranks" : wrapper.ranks.size() == 1 ? "rank" : "ranks";
+  for (const int rank : wrapper.ranks) ranks += concat(rank == wrapper.ranks.front() ? " " : ", ", rank);
+  display_.show_notice(concat('\'', wrapper.command.front(), "' runs ", ranks,
+                              ": ranks wait for each other without limit, and none is started again"));
 }
 
 // Those that came before, while nothing could be done about them, come now.
@@ -214,6 +228,7 @@ void JobRun::record(const std::string& event, const rendezvous::Fields& fields) 
   const std::string line = event_json(clock_.wall_ns(), event, fields);
   write_to_journal(line);
   display_.show_event(event, fields, line);
+  if (event == "rank_exited" && is_of_rank(fields, request_.wrapper.rank_with_terminal())) terminal_.reset();
   auto& timings = report_.timings;
   const bool is_first = std::none_of(timings.begin(), timings.end(), [&](const auto& t) { return t.first == event; });
   if (is_first) timings.emplace_back(event, std::chrono::duration<double>(clock_.now() - started_at_).count());

@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/status.h"
 #include "job/job_spec.h"
+#include "job_settings.h"
 #include "run_display.h"
 
 namespace fabric::launcher {
@@ -20,6 +21,7 @@ struct RunRequest {
   std::string current_directory;
   std::string runs_directory;  ///< absolute
   std::string run_id;          ///< empty: made of the job's name and the time
+  RankWrapper wrapper;         ///< checked (check_wrapped_ranks())
   DisplayOptions display;
   bool verbose = false;
   std::string agent_program;             ///< path of fabric-agent

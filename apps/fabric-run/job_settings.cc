@@ -7,11 +7,11 @@
 namespace fabric::launcher {
 namespace {
 
-/// A rank's own variables win over this number, see rank_environment.
-int threads_per_rank(const job::JobSpec& job, const cluster::ClusterInfo& cluster, int ranks_per_node) {
-  if (job.threads.has_value()) return *job.threads;
-  return std::max(1, cluster.nodes.front().slots / ranks_per_node);
+int most_nodes(const job::JobSpec& job, const cluster::ClusterInfo& cluster) {
+  return std::min(job.elastic.max_nodes, static_cast<int>(cluster.nodes.size()));
 }
+
+int ranks_per_node(const job::JobSpec& job) { return job.fabric.devices.value_or(1); }
 
 }  // namespace
 
@@ -23,17 +23,32 @@ Status check_nodes(const job::JobSpec& job, const cluster::ClusterInfo& cluster)
                                  "; lower fabric.num_nodes or elastic.min_nodes"));
 }
 
+int largest_world(const job::JobSpec& job, const cluster::ClusterInfo& cluster) {
+  return most_nodes(job, cluster) * ranks_per_node(job);
+}
+
+Status check_wrapped_ranks(const std::vector<int>& wrapped_ranks, int world_size) {
+  const int highest = wrapped_ranks.empty() ? 0 : wrapped_ranks.back();
+  if (highest < world_size) return ok_status();
+  return invalid_argument(concat("--ranks must name ranks of the job, which are 0 to ", world_size - 1, ", but names ",
+                                 highest, "; leave it out for all ranks"));
+}
+
 rendezvous::Settings make_settings(const job::JobSpec& job, const cluster::ClusterInfo& cluster,
                                    const RunPlace& place) {
   rendezvous::Settings settings;
   settings.min_nodes = job.elastic.min_nodes;
-  settings.max_nodes = std::min(job.elastic.max_nodes, static_cast<int>(cluster.nodes.size()));
-  settings.ranks_per_node = job.fabric.devices.value_or(1);
-  settings.max_restarts = job.elastic.max_restarts;
+  settings.max_nodes = most_nodes(job, cluster);
+  settings.ranks_per_node = ranks_per_node(job);
+  // What a tool runs is somebody's to look at: it ends when he says so, and then the job does.
+  settings.max_restarts = place.wrapper.command.empty() ? job.elastic.max_restarts : 0;
+  settings.restart_window = job.elastic.restart_window;
+  settings.max_failures_without_progress = job.elastic.max_failures_without_progress;
   settings.rendezvous_timeout = job.elastic.rendezvous_timeout;
   settings.heartbeat_interval = job.elastic.heartbeat;
   settings.lease = job.elastic.lease;
   settings.grace = job.elastic.grace;
+  settings.stop_timeout = job.elastic.stop_timeout;
 
   GenerationPlan& plan = settings.base;
   plan.run_id = place.run_id;
@@ -43,7 +58,15 @@ rendezvous::Settings make_settings(const job::JobSpec& job, const cluster::Clust
   plan.job_directory = job.directory;
   plan.workdir = job.workdir.empty() ? place.current_directory : job.workdir;
   plan.env = job.env;
-  plan.threads_per_rank = threads_per_rank(job, cluster, settings.ranks_per_node);
+  plan.threads_per_rank = job.threads.value_or(0);
+  plan.start_method = job.start_method;
+  plan.limits = job.limits;
+  plan.binding = job.binding;
+  plan.wrapper = place.wrapper.command;
+  plan.wrapped_ranks = place.wrapper.ranks;
+  plan.wrapper_has_terminal = place.wrapper.has_terminal;
+  plan.uses_accelerators = job.fabric.accelerator != "cpu";
+  plan.log_rotate_bytes = job.output.rotate_bytes;
   return settings;
 }
 

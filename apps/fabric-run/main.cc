@@ -15,6 +15,7 @@
 #include "job_settings.h"
 #include "process/signals.h"
 #include "program_copy.h"
+#include "terminal_loan.h"
 
 namespace fabric::launcher {
 namespace {
@@ -54,6 +55,7 @@ Result<RunRequest> make_request(const RunCommand& command, const cluster::Variab
   request.runs_directory = command.runs_directory.empty() ? "runs" : command.runs_directory;
   request.runs_directory = (current / request.runs_directory).lexically_normal().string();
   request.run_id = command.run_id;
+  request.wrapper = {command.wrapper, command.wrapped_ranks, false};
   request.verbose = command.verbose;
   request.display.json = command.json;
   const auto no_color = variables.find("NO_COLOR");
@@ -82,6 +84,12 @@ int run(const RunCommand& command) {
   if (!request.ok()) return fail(exit_code::kFailure, request.status());
   const Status enough_nodes = check_nodes(*job, request->cluster);
   if (!enough_nodes.ok()) return fail(exit_code::kBadJob, enough_nodes);
+  const int world_size = largest_world(*job, request->cluster);
+  const Status wrapped = check_wrapped_ranks(command.wrapped_ranks, world_size);
+  if (!wrapped.ok()) return fail(exit_code::kUsage, wrapped);
+  const size_t num_wrapped =
+      command.wrapped_ranks.empty() ? static_cast<size_t>(world_size) : command.wrapped_ranks.size();
+  request->wrapper.has_terminal = !command.wrapper.empty() && num_wrapped == 1 && TerminalLoan::is_possible();
   if (command.runs_directory.empty() && !job->output.directory.empty()) {
     request->runs_directory = job->output.directory;
   }

@@ -87,6 +87,7 @@ int write_lines(State& state, uint64_t total_bytes) {
   state.end_ns = now_ns();
   state.phase = State::kWritten;
   while (state.phase != State::kMayEnd) ::usleep(1000);
+  say(frames::WorkerReturned{0});
   return 0;
 }
 

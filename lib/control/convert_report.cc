@@ -126,6 +126,8 @@ v1::GenerationPlan to_wire(const GenerationPlan& plan) {
   wire.set_binding(enum_to_wire<v1::Binding>(plan.binding));
   for (const std::string& word : plan.wrapper) wire.add_wrapper(word);
   for (const int rank : plan.wrapped_ranks) wire.add_wrapped_ranks(rank);
+  wire.set_wrapper_has_terminal(plan.wrapper_has_terminal);
+  wire.set_uses_accelerators(plan.uses_accelerators);
   wire.set_log_rotate_bytes(plan.log_rotate_bytes);
   return wire;
 }
@@ -155,6 +157,8 @@ Result<GenerationPlan> from_wire(const v1::GenerationPlan& wire) {
   FABRIC_ASSIGN_OR_RETURN(plan.binding, enum_from_wire("GenerationPlan.binding", wire.binding(), Binding::kNuma));
   plan.wrapper.assign(wire.wrapper().begin(), wire.wrapper().end());
   plan.wrapped_ranks.assign(wire.wrapped_ranks().begin(), wire.wrapped_ranks().end());
+  plan.wrapper_has_terminal = wire.wrapper_has_terminal();
+  plan.uses_accelerators = wire.uses_accelerators();
   plan.log_rotate_bytes = wire.log_rotate_bytes();
   const bool fits = plan.local_world_size >= 1 && plan.first_global_rank >= 0 && plan.num_nodes >= 1 &&
                     plan.node_rank >= 0 && plan.node_rank < plan.num_nodes &&

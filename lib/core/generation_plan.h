@@ -43,25 +43,32 @@ struct GenerationPlan {
   std::string job_directory;  ///< directory of the job file; Arguments::path() is relative to it
   std::string workdir;        ///< working directory of ranks
   std::map<std::string, std::string> env;  ///< set in ranks, over what they inherit
-  int threads_per_rank = 1;                ///< OMP_NUM_THREADS and at::set_num_threads unless `env` says otherwise
+  /// OMP_NUM_THREADS and at::set_num_threads unless `env` says otherwise; 0: as many as the rank's share of the cores, which
+  /// the agent fills in before the rank hears of it.
+  int threads_per_rank = 0;
   StartMethod start_method = StartMethod::kForkServer;
   ResourceLimits limits;
   Binding binding = Binding::kNone;
-  std::vector<std::string> wrapper;  ///< command that runs fabric-worker, as {"gdb", "--args"}; empty: none
-  std::vector<int> wrapped_ranks;    ///< global ranks that it runs; empty: all
-  int64_t log_rotate_bytes = 0;      ///< a rank's log is continued in another file beyond this; 0: never
+  std::vector<std::string> wrapper;   ///< command that runs fabric-worker, as {"gdb", "--args"}; empty: none
+  std::vector<int> wrapped_ranks;     ///< global ranks that it runs; empty: all
+  bool wrapper_has_terminal = false;  ///< it has the agent's controlling terminal instead of pipes and a log
+  bool uses_accelerators =
+      false;  ///< local rank i computes on the node's accelerator i, where there is one; for `binding`
+  int64_t log_rotate_bytes = 0;  ///< a rank's log is continued in another file beyond this; 0: never
 
   /// Returns whether the wrapper runs this rank.
   bool wraps(int global_rank) const {
     return !wrapper.empty() && (wrapped_ranks.empty() || std::find(wrapped_ranks.begin(), wrapped_ranks.end(),
                                                                    global_rank) != wrapped_ranks.end());
   }
+  /// Returns whether a tool may hold ranks still for as long as it likes: no wait for one of them may end by itself then.
+  bool waits_without_limit() const { return !wrapper.empty(); }
 
   template <class V>
   void fields(V& v) {
     v(generation.term, generation.counter, run_id, run_directory, world_size, num_nodes, node_rank, first_global_rank,
       local_world_size, restart_count, main_address, program, job_json, job_directory, workdir, env, threads_per_rank,
-      start_method, limits, binding, wrapper, wrapped_ranks, log_rotate_bytes);
+      start_method, limits, binding, wrapper, wrapped_ranks, wrapper_has_terminal, uses_accelerators, log_rotate_bytes);
   }
 };
 

@@ -10,7 +10,9 @@ namespace fabric::job {
 ///
 ///   {"name", "program", "directory", "args": {name: value}, "fabric": {"accelerator", "strategy", "devices": n or "auto",
 ///    "num_nodes", "precision", "loggers": [..]}, "elastic": {"min_nodes", .., "rendezvous_timeout_ms", "heartbeat_ms",
-///    "lease_ms", "grace_ms"}, "env": {..}, "workdir", "threads": n or null, "output": {"directory", "ranks": [..] or "all"}}
+///    "lease_ms", "grace_ms", "restart_window_ms", "max_failures_without_progress", "stop_timeout_ms"}, "env": {..}, "workdir",
+///    "threads": n or null, "binding", "limits": {"core_bytes": n, "unlimited" or null, "open_files", "memory_bytes",
+///    "processes"}, "start_method", "output": {"directory", "ranks": [..] or "all", "rotate_bytes"}}
 std::string to_json(const JobSpec& spec);
 
 /// Returns the job as a YAML file with every key written out and every path absolute. read_job() of it gives `spec` back,

@@ -13,6 +13,7 @@
 #include "job/fabric_words.h"
 #include "job/job_overrides.h"
 #include "job/job_sections.h"
+#include "job/plan_words.h"
 #include "job/section_reader.h"
 #include "job/yaml_tree.h"
 
@@ -96,6 +97,9 @@ JobSpec read_spec(const YamlNode& root, const std::string& directory, Diagnostic
   spec.env = read_environment(section_of(top, "env", nothing), diagnostics);
   spec.workdir = top.path("workdir", spec.directory).value_or("");
   spec.threads = top.integer("threads", 1, 4'096);
+  spec.binding = top.choice("binding", kBindingWords).value_or(spec.binding);
+  spec.limits = read_limits(section_of(top, "limits", nothing), diagnostics);
+  spec.start_method = top.choice("start_method", kStartMethodWords).value_or(spec.start_method);
   spec.output = read_output_options(section_of(top, "output", nothing), spec.directory, diagnostics);
   top.finish();
   return spec;

@@ -1,6 +1,7 @@
 #include "job/job_sections.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "job/scalar.h"
 #include "job/section_reader.h"
@@ -111,6 +112,10 @@ ElasticOptions read_elastic_options(const YamlNode& node, int num_nodes, Diagnos
   options.heartbeat = section.duration("heartbeat", milliseconds(10)).value_or(options.heartbeat);
   options.lease = section.duration("lease", milliseconds(30)).value_or(options.lease);
   options.grace = section.duration("grace", milliseconds(0)).value_or(options.grace);
+  options.restart_window = section.duration("restart_window", milliseconds(0)).value_or(options.restart_window);
+  options.max_failures_without_progress =
+      section.integer("max_failures_without_progress", 0).value_or(options.max_failures_without_progress);
+  options.stop_timeout = section.duration("stop_timeout", milliseconds(0)).value_or(options.stop_timeout);
   section.finish();
   if (options.min_nodes > options.max_nodes) {
     const YamlNode* place = node.find("max_nodes");
@@ -145,6 +150,25 @@ std::map<std::string, std::string> read_environment(const YamlNode& section, Dia
   return variables;
 }
 
+ResourceLimits read_limits(const YamlNode& node, Diagnostics& diagnostics) {
+  constexpr NumberWord kUnlimited{"unlimited", std::numeric_limits<int64_t>::max()};
+  constexpr int64_t kMost = int64_t{1} << 30;
+  constexpr int64_t kFewestFiles = 64;                      // LibTorch, the connection to the agent and a process group
+  constexpr int64_t kLeastMemoryBytes = int64_t{64} << 20;  // the program's file alone may take more
+  ResourceLimits limits;
+  SectionReader section(node, "limits", diagnostics);
+  limits.core_bytes = section.size_or("core", 0, kUnlimited).value_or(limits.core_bytes);
+  limits.open_files = section.integer_or("open_files", kFewestFiles, kMost, kUnlimited).value_or(limits.open_files);
+  limits.address_space_bytes =
+      section.size_or("memory", kLeastMemoryBytes, kUnlimited).value_or(limits.address_space_bytes);
+  limits.processes = section.integer_or("processes", 1, kMost, kUnlimited).value_or(limits.processes);
+  section.refuse("nofile", "must be written as open_files; rename it");
+  section.refuse("nproc", "must be written as processes; rename it");
+  section.refuse("as", "must be written as memory; rename it");
+  section.finish();
+  return limits;
+}
+
 OutputOptions read_output_options(const YamlNode& node, const std::string& directory, Diagnostics& diagnostics) {
   OutputOptions options;
   SectionReader section(node, "output", diagnostics);
@@ -157,6 +181,8 @@ OutputOptions read_output_options(const YamlNode& node, const std::string& direc
                                    "; write [0], or [] for none"));
     }
   }
+  constexpr int64_t kLeastLogBytes = 1'024;
+  options.rotate_bytes = section.size_or("rotate", kLeastLogBytes, {"never", 0}).value_or(options.rotate_bytes);
   section.finish();
   return options;
 }

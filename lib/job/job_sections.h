@@ -14,6 +14,8 @@ Arguments read_arguments(const YamlNode& section, Diagnostics& diagnostics);
 ElasticOptions read_elastic_options(const YamlNode& section, int num_nodes, Diagnostics& diagnostics);
 /// Values are taken as they are written, so that `0.10` stays "0.10". FABRIC_* is refused: Fabric sets these.
 std::map<std::string, std::string> read_environment(const YamlNode& section, Diagnostics& diagnostics);
+/// A limit that is not named stays as inherited.
+ResourceLimits read_limits(const YamlNode& section, Diagnostics& diagnostics);
 OutputOptions read_output_options(const YamlNode& section, const std::string& directory, Diagnostics& diagnostics);
 
 }  // namespace fabric::job

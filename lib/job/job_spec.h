@@ -9,6 +9,9 @@
 #include <variant>
 #include <vector>
 
+#include "core/generation_plan.h"
+#include "core/process_setup.h"
+
 namespace fabric::job {
 
 /// One value of `args:` without a list around it; std::monostate is null.
@@ -33,7 +36,7 @@ struct FabricOptions {
 struct ElasticOptions {
   int min_nodes = 1;     ///< at least 1; default: fabric.num_nodes
   int max_nodes = 1;     ///< at least min_nodes; default: the larger of min_nodes and fabric.num_nodes
-  int max_restarts = 0;  ///< failures of ranks that a new generation may follow, in the whole job
+  int max_restarts = 0;  ///< failures of ranks that a new generation may follow, within restart_window
   /// How long to wait for min_nodes, at the start and after a loss.
   std::chrono::milliseconds rendezvous_timeout{300'000};
   /// Pause between two heartbeats of an agent.
@@ -42,6 +45,12 @@ struct ElasticOptions {
   std::chrono::milliseconds lease{1'200};
   /// Between SIGTERM and SIGKILL when the job is asked to stop.
   std::chrono::milliseconds grace{10'000};
+  /// Restarts longer ago than this no longer count; 0: all of the job count.
+  std::chrono::milliseconds restart_window{0};
+  /// After how many failures in a row without a step further than ever before the job ends with 93; 0: never.
+  int max_failures_without_progress = 3;
+  /// How long the ranks may take to reach the step at which they stop, and to save their state there.
+  std::chrono::milliseconds stop_timeout{60'000};
   bool operator==(const ElasticOptions&) const = default;
 };
 
@@ -49,6 +58,7 @@ struct ElasticOptions {
 struct OutputOptions {
   std::string directory;  ///< absolute; run directories are made in it; empty: runs/ where fabric-run was started
   std::optional<std::vector<int>> ranks;  ///< global ranks whose lines are shown; nullopt: all
+  int64_t rotate_bytes = 0;               ///< a rank's log is continued in another file beyond this; 0: never
   bool operator==(const OutputOptions&) const = default;
 };
 
@@ -62,6 +72,9 @@ struct JobSpec {
   std::map<std::string, std::string> env;  ///< set in ranks, over what they inherit
   std::string workdir;                     ///< absolute; empty: where fabric-run was started
   std::optional<int> threads;              ///< threads of each rank; nullopt: the node's cores shared out
+  StartMethod start_method = StartMethod::kForkServer;
+  Binding binding = Binding::kNone;
+  ResourceLimits limits;  ///< of each rank
   OutputOptions output;
   std::string directory;  ///< absolute; relative paths of the job are relative to it; default: the job file's
   bool operator==(const JobSpec&) const = default;

@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <span>
+#include <utility>
 
 namespace fabric::job {
 namespace {
@@ -97,6 +99,64 @@ Result<ArgScalar> read_float(std::string_view text) {
   return ArgScalar(value);
 }
 
+using Unit = std::pair<std::string_view, int64_t>;
+
+/// A kind of quantity, and how messages speak of it.
+struct Measure {
+  std::string_view what;
+  std::string_view examples;
+  std::string_view smallest;
+  std::span<const Unit> units;  ///< in smallest ones
+  int64_t most = 0;             ///< in smallest ones
+  std::string_view most_name;
+};
+
+constexpr std::array<Unit, 4> kTimeUnits = {{{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}}};
+constexpr std::array<Unit, 7> kSizeUnits = {{{"B", 1},
+                                             {"KB", 1'000},
+                                             {"MB", 1'000'000},
+                                             {"GB", 1'000'000'000},
+                                             {"KiB", int64_t{1} << 10},
+                                             {"MiB", int64_t{1} << 20},
+                                             {"GiB", int64_t{1} << 30}}};
+constexpr Measure kDuration = {"a duration", "200ms, 1.2s, 5m or 2h", "milliseconds",
+                               kTimeUnits,   366LL * 24 * 3'600'000,  "a year"};
+constexpr Measure kSize = {"a size", "64KiB, 500MB or 1.5GiB", "bytes", kSizeUnits, int64_t{1} << 50, "1 PiB"};
+
+/// Returns how many of the smallest unit `text` names.
+Result<int64_t> parse_quantity(std::string_view text, const Measure& measure) {
+  const auto refuse = [&](const auto&... why) {
+    return invalid_argument(
+        concat("must be ", measure.what, ", but is '", text, "', ", why..., "; write ", measure.examples));
+  };
+  const size_t whole_digits = count_digits(text);
+  const std::string_view digits = text.substr(0, whole_digits);
+  std::string_view unit = text.substr(whole_digits);
+  std::string_view fraction;
+  if (!unit.empty() && unit.front() == '.') {
+    fraction = unit.substr(1, count_digits(unit.substr(1)));
+    unit.remove_prefix(1 + fraction.size());
+    if (fraction.empty()) return refuse("which has no digits after the point");
+  }
+  const auto known =
+      std::find_if(measure.units.begin(), measure.units.end(), [&](const Unit& one) { return one.first == unit; });
+  if (digits.empty()) return refuse("which does not start with a number");
+  if (known == measure.units.end()) return refuse(unit.empty() ? "which has no unit" : "which has another unit");
+  if (digits.size() > 16 || fraction.size() > 6) return refuse("which has too many digits");
+  int64_t whole = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), whole);
+  int64_t scale = 1, numerator = 0;
+  for (const char digit : fraction) {
+    numerator = numerator * 10 + (digit - '0');
+    scale *= 10;
+  }
+  if (numerator * known->second % scale != 0) return refuse("which is not a whole number of ", measure.smallest);
+  if (whole > measure.most / known->second) return refuse("which is more than ", measure.most_name);
+  const int64_t value = whole * known->second + numerator * known->second / scale;
+  if (value > measure.most) return refuse("which is more than ", measure.most_name);
+  return value;
+}
+
 }  // namespace
 
 Result<ArgScalar> read_scalar(const YamlNode& node) {
@@ -134,38 +194,10 @@ std::string describe_node(const YamlNode& node) {
 }
 
 Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
-  const auto refuse = [&](const char* why) {
-    return invalid_argument(concat("must be a duration, but is '", text, "', ", why, "; write 200ms, 1.2s, 5m or 2h"));
-  };
-  const size_t whole_digits = count_digits(text);
-  const std::string_view whole = text.substr(0, whole_digits);
-  std::string_view unit = text.substr(whole_digits);
-  std::string_view fraction;
-  if (!unit.empty() && unit.front() == '.') {
-    const size_t fraction_digits = count_digits(unit.substr(1));
-    fraction = unit.substr(1, fraction_digits);
-    unit.remove_prefix(1 + fraction_digits);
-    if (fraction.empty()) return refuse("which has no digits after the point");
-  }
-  static constexpr std::array<std::pair<std::string_view, int64_t>, 4> kUnits = {
-      {{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}}};
-  const auto known = std::find_if(kUnits.begin(), kUnits.end(), [&](const auto& entry) { return entry.first == unit; });
-  if (whole.empty()) return refuse("which does not start with a number");
-  if (known == kUnits.end()) return refuse(unit.empty() ? "which has no unit" : "which has another unit");
-  constexpr int64_t kYearMillis = 366LL * 24 * 3'600'000;
-  if (whole.size() > 11 || fraction.size() > 6) return refuse("which has too many digits");
-  int64_t millis = 0;
-  std::from_chars(whole.data(), whole.data() + whole.size(), millis);
-  millis *= known->second;
-  int64_t scale = 1, numerator = 0;
-  for (const char digit : fraction) {
-    numerator = numerator * 10 + (digit - '0');
-    scale *= 10;
-  }
-  if (numerator * known->second % scale != 0) return refuse("which is not a whole number of milliseconds");
-  millis += numerator * known->second / scale;
-  if (millis > kYearMillis) return refuse("which is more than a year");
-  return std::chrono::milliseconds(millis);
+  FABRIC_ASSIGN_OR_RETURN(const int64_t milliseconds, parse_quantity(text, kDuration));
+  return std::chrono::milliseconds(milliseconds);
 }
+
+Result<int64_t> parse_size(std::string_view text) { return parse_quantity(text, kSize); }
 
 }  // namespace fabric::job

@@ -21,4 +21,8 @@ std::string describe_node(const YamlNode& node);
 /// kInvalidArgument for another form, parts of a millisecond, or more than a year.
 Result<std::chrono::milliseconds> parse_duration(std::string_view text);
 
+/// Returns the bytes that `text` names: digits, perhaps a fraction, and a unit of B, KB, MB, GB (powers of 1000) or KiB, MiB,
+/// GiB (powers of 1024): "64MiB", "1.5GB". kInvalidArgument for another form, parts of a byte, or more than 1 PiB.
+Result<int64_t> parse_size(std::string_view text);
+
 }  // namespace fabric::job

@@ -19,9 +19,14 @@ std::string_view home_of(std::string_view key) {
     if (key == word) return "fabric";
   }
   for (const std::string_view word :
-       {"min_nodes", "max_nodes", "max_restarts", "rendezvous_timeout", "heartbeat", "lease", "grace"}) {
+       {"min_nodes", "max_nodes", "max_restarts", "rendezvous_timeout", "heartbeat", "lease", "grace", "restart_window",
+        "max_failures_without_progress", "stop_timeout"}) {
     if (key == word) return "elastic";
   }
+  for (const std::string_view word : {"core", "open_files", "memory", "processes"}) {
+    if (key == word) return "limits";
+  }
+  if (key == "rotate") return "output";
   return {};
 }
 
@@ -66,16 +71,60 @@ std::optional<std::string> SectionReader::text(std::string_view key) {
   return std::nullopt;
 }
 
-std::optional<int> SectionReader::integer(std::string_view key, int64_t least, int64_t most) {
+std::optional<int64_t> SectionReader::read_integer(std::string_view key, int64_t least, int64_t most,
+                                                   const NumberWord* word) {
   const YamlNode* node = take(key);
   if (node == nullptr) return std::nullopt;
   if (node->kind == YamlNode::Kind::kScalar) {
+    if (word != nullptr && node->text == word->word) return word->value;
     const auto value = read_scalar(*node);
     const auto* number = value.ok() ? std::get_if<int64_t>(&*value) : nullptr;
-    if (number != nullptr && *number >= least && *number <= most) return static_cast<int>(*number);
+    if (number != nullptr && *number >= least && *number <= most) return *number;
   }
-  error(*node, concat("must be an integer from ", least, " to ", most, ", but is ", describe_node(*node),
+  error(*node, concat("must be an integer from ", least, " to ", most, word != nullptr ? ", or " : "",
+                      word != nullptr ? word->word : "", ", but is ", describe_node(*node),
                       "; write it in plain decimal digits"));
+  return std::nullopt;
+}
+
+std::optional<int> SectionReader::integer(std::string_view key, int64_t least, int64_t most) {
+  const auto value = read_integer(key, least, most, nullptr);
+  return value.has_value() ? std::optional(static_cast<int>(*value)) : std::nullopt;
+}
+
+std::optional<int64_t> SectionReader::integer_or(std::string_view key, int64_t least, int64_t most,
+                                                 const NumberWord& word) {
+  return read_integer(key, least, most, &word);
+}
+
+std::optional<int64_t> SectionReader::size_or(std::string_view key, int64_t least, const NumberWord& word) {
+  const YamlNode* node = take(key);
+  if (node == nullptr) return std::nullopt;
+  const bool is_scalar = node->kind == YamlNode::Kind::kScalar;
+  if (is_scalar && node->text == word.word) return word.value;
+  const Result<int64_t> value =
+      is_scalar
+          ? parse_size(node->text)
+          : invalid_argument(concat("must be a size, but is ", describe_node(*node), "; write 64KiB, 500MB or 1.5GiB"));
+  if (!value.ok()) {
+    error(*node, concat(value.error().message(), ", or ", word.word));
+  } else if (*value < least) {
+    error(*node,
+          concat("must be at least ", least, "B, but is ", node->text, "; make it larger, or write ", word.word));
+  } else {
+    return *value;
+  }
+  return std::nullopt;
+}
+
+std::optional<size_t> SectionReader::index_of_word(std::string_view key, const std::vector<std::string>& words) {
+  const auto word = text(key);
+  if (!word.has_value()) return std::nullopt;
+  const auto found = std::find(words.begin(), words.end(), *word);
+  if (found != words.end()) return static_cast<size_t>(found - words.begin());
+  const auto nearest = nearest_name(*word, words);
+  error(*take(key), concat("must be one of ", list_of_names(words), ", but is '", *word, "'; ",
+                           nearest ? concat("did you mean '", *nearest, "'?") : concat("write ", words.front())));
   return std::nullopt;
 }
 

@@ -5,12 +5,19 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "job/diagnostics.h"
 #include "job/yaml_tree.h"
 
 namespace fabric::job {
+
+/// A word that may stand where a number is wanted, and the number that it stands for.
+struct NumberWord {
+  std::string_view word;
+  int64_t value = 0;
+};
 
 /// Reads the entries of one map by type. Whatever is wrong is noted with its place and reads as absent. Every key that was
 /// asked for is known; finish() refuses the others.
@@ -26,6 +33,19 @@ class SectionReader {
   std::optional<std::string> text(std::string_view key);
   /// Returns an integer of least .. most.
   std::optional<int> integer(std::string_view key, int64_t least, int64_t most = 1'000'000);
+  /// Returns an integer of least .. most, or what `word` stands for.
+  std::optional<int64_t> integer_or(std::string_view key, int64_t least, int64_t most, const NumberWord& word);
+  /// Returns a size in bytes of at least `least`, or what `word` stands for.
+  std::optional<int64_t> size_or(std::string_view key, int64_t least, const NumberWord& word);
+  /// Returns what the entry's word stands for; `words` are pairs of word and value.
+  template <class Words>
+  auto choice(std::string_view key, const Words& words) -> std::optional<decltype(words.begin()->second)> {
+    std::vector<std::string> known;
+    for (const auto& [word, value] : words) known.emplace_back(word);
+    const auto index = index_of_word(key, known);
+    if (!index.has_value()) return std::nullopt;
+    return words[*index].second;
+  }
   /// Returns a duration of at least `least`.
   std::optional<std::chrono::milliseconds> duration(std::string_view key, std::chrono::milliseconds least);
   /// Returns a path, made absolute with `directory`.
@@ -40,6 +60,8 @@ class SectionReader {
   Diagnostics& diagnostics() { return diagnostics_; }
 
  private:
+  std::optional<int64_t> read_integer(std::string_view key, int64_t least, int64_t most, const NumberWord* word);
+  std::optional<size_t> index_of_word(std::string_view key, const std::vector<std::string>& words);
   std::string full_name(std::string_view key) const;
 
   const YamlNode& map_;

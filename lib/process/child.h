@@ -28,7 +28,7 @@ struct InheritedFd {
   int number = -1;  ///< 3 or more, each number once
 };
 
-/// What to start and with what. The child gets stdin from nowhere, no descriptor that is not named here, an empty signal
+/// What to start and with what. The child gets stdin from nowhere unless it has the terminal, no descriptor that is not named here, an empty signal
 /// mask, default signal actions, and a process group of its own.
 struct ChildOptions {
   std::string program;                   ///< path of the executable; no search in PATH, never a shell
@@ -38,6 +38,9 @@ struct ChildOptions {
   std::vector<InheritedFd> inherit;
   ChildStream stdout_to = ChildStream::kInherit;
   ChildStream stderr_to = ChildStream::kInherit;
+  /// Whether stdin, stdout and stderr are the controlling terminal of this process, which the child's group then has in the
+  /// foreground; stdout_to and stderr_to do not count.
+  bool has_terminal = false;
   /// Whether the kernel kills the child when the *thread* that spawned it ends.
   bool dies_with_parent = true;
   /// How long exec may take (a hung file system) before the child is killed and spawn() fails.

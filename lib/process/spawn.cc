@@ -15,7 +15,7 @@
 namespace fabric::process {
 namespace {
 
-enum class Step : int { kGroup, kParent, kSetup, kDescriptors, kExec };
+enum class Step : int { kGroup, kParent, kSetup, kDescriptors, kTerminal, kExec };
 
 // What the child tells the parent before it gives up; an exec that succeeds closes the pipe instead.
 struct Failure {
@@ -35,6 +35,7 @@ struct Prepared {
   UniqueFd failure_pipe;
   pid_t parent = 0;
   bool dies_with_parent = true;
+  bool has_terminal = false;
 };
 
 std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
@@ -50,14 +51,16 @@ Result<UniqueFd> copy_above(int fd, int least) {
   return copy;
 }
 
+Result<UniqueFd> open_device(const char* path) {
+  UniqueFd device(::open(path, O_RDWR | O_CLOEXEC | O_NOCTTY));
+  if (!device) return errno_status(errno, concat("open '", path, "'"));
+  return device;
+}
+
 // Returns the child's end of a stream, and puts the parent's into `parent_end`.
 Result<UniqueFd> open_stream(ChildStream kind, int own_fd, UniqueFd& parent_end) {
   if (kind == ChildStream::kInherit) return copy_above(own_fd, 3);
-  if (kind == ChildStream::kNull) {
-    UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-    if (!null) return errno_status(errno, "open '/dev/null'");
-    return null;
-  }
+  if (kind == ChildStream::kNull) return open_device("/dev/null");
   FABRIC_ASSIGN_OR_RETURN(Pipe pipe, make_output_pipe());
   parent_end = std::move(pipe.read_end);
   return std::move(pipe.write_end);
@@ -70,16 +73,28 @@ Status add_descriptor(Prepared& prepared, int fd, int number, int least) {
   return ok_status();
 }
 
-Status prepare_descriptors(const ChildOptions& options, Prepared& prepared, SpawnedProcess& spawned) {
-  int least = 3;
-  for (const InheritedFd& fd : options.inherit) least = std::max(least, fd.number + 1);
+Status prepare_terminal(Prepared& prepared, int least) {
+  FABRIC_ASSIGN_OR_RETURN(const UniqueFd terminal, open_device("/dev/tty"));
+  for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    FABRIC_RETURN_IF_ERROR(add_descriptor(prepared, terminal.get(), number, least));
+  return ok_status();
+}
+
+Status prepare_streams(const ChildOptions& options, Prepared& prepared, SpawnedProcess& spawned, int least) {
+  if (options.has_terminal) return prepare_terminal(prepared, least);
   UniqueFd unused;
   FABRIC_ASSIGN_OR_RETURN(const UniqueFd in, open_stream(ChildStream::kNull, STDIN_FILENO, unused));
   FABRIC_ASSIGN_OR_RETURN(const UniqueFd out, open_stream(options.stdout_to, STDOUT_FILENO, spawned.stdout_pipe));
   FABRIC_ASSIGN_OR_RETURN(const UniqueFd err, open_stream(options.stderr_to, STDERR_FILENO, spawned.stderr_pipe));
   FABRIC_RETURN_IF_ERROR(add_descriptor(prepared, in.get(), STDIN_FILENO, least));
   FABRIC_RETURN_IF_ERROR(add_descriptor(prepared, out.get(), STDOUT_FILENO, least));
-  FABRIC_RETURN_IF_ERROR(add_descriptor(prepared, err.get(), STDERR_FILENO, least));
+  return add_descriptor(prepared, err.get(), STDERR_FILENO, least);
+}
+
+Status prepare_descriptors(const ChildOptions& options, Prepared& prepared, SpawnedProcess& spawned) {
+  int least = 3;
+  for (const InheritedFd& fd : options.inherit) least = std::max(least, fd.number + 1);
+  FABRIC_RETURN_IF_ERROR(prepare_streams(options, prepared, spawned, least));
   for (const InheritedFd& fd : options.inherit) {
     FABRIC_RETURN_IF_ERROR(add_descriptor(prepared, fd.fd, fd.number, least));
   }
@@ -102,6 +117,20 @@ void reset_signals() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+// A process in the background is stopped (SIGTTOU) if it does this, unless it blocks the signal.
+bool come_to_foreground() {
+  sigset_t blocked;
+  sigset_t before;
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGTTOU);
+  ::sigprocmask(SIG_BLOCK, &blocked, &before);
+  const bool done = ::tcsetpgrp(STDIN_FILENO, ::getpid()) == 0;
+  const int error_number = errno;
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  errno = error_number;
+  return done;
+}
+
 [[noreturn]] void become_program(const Prepared& prepared) {
   reset_signals();
   if (::setpgid(0, 0) != 0) give_up(prepared, Step::kGroup);
@@ -115,6 +144,7 @@ void reset_signals() {
   for (const InheritedFd& fd : prepared.descriptors) {
     if (::dup2(fd.fd, fd.number) < 0) give_up(prepared, Step::kDescriptors);
   }
+  if (prepared.has_terminal && !come_to_foreground()) give_up(prepared, Step::kTerminal);
   ::execve(prepared.argv[0], prepared.argv.data(), prepared.environment.data());
   give_up(prepared, Step::kExec);
 }
@@ -123,7 +153,11 @@ std::string action_of(const Failure& failure, const ChildOptions& options) {
   const std::string start = concat("start program '", options.program, "'");
   if (failure.step == Step::kExec) return start;
   if (failure.step == Step::kSetup) return concat(start, " (", describe(failure.setup, options.setup), ")");
-  return concat(start, " (setting up its ", failure.step == Step::kDescriptors ? "descriptors" : "process group", ")");
+  const bool is_descriptors = failure.step == Step::kDescriptors;
+  const char* const part = is_descriptors                    ? "descriptors"
+                           : failure.step == Step::kTerminal ? "terminal"
+                                                             : "process group";
+  return concat(start, " (setting up its ", part, ")");
 }
 
 Status wait_for_exec(int pipe, const ChildOptions& options) {
@@ -168,6 +202,7 @@ Result<SpawnedProcess> spawn_process(const ChildOptions& options) {
   prepared.setup = &options.setup;
   prepared.parent = ::getpid();
   prepared.dies_with_parent = options.dies_with_parent;
+  prepared.has_terminal = options.has_terminal;
   FABRIC_ASSIGN_OR_RETURN(Pipe failure, make_pipe());
   prepared.failure_pipe = std::move(failure.write_end);
   FABRIC_RETURN_IF_ERROR(prepare_descriptors(options, prepared, spawned));

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -37,6 +38,13 @@ class RandomJob {
     for (int i = 0; i < pick(4); ++i) spec.env["E" + std::to_string(i)] = nasty();
     if (pick(2) == 0) spec.workdir = "/w/" + nasty_path();
     if (pick(2) == 0) spec.threads = 1 + pick(64);
+    spec.elastic.restart_window = std::chrono::milliseconds(pick(3) * 1'000);
+    spec.elastic.max_failures_without_progress = pick(4);
+    spec.elastic.stop_timeout = std::chrono::milliseconds(pick(100'000));
+    spec.start_method = pick(2) == 0 ? StartMethod::kForkServer : StartMethod::kExec;
+    spec.binding = std::array{Binding::kNone, Binding::kCores, Binding::kNuma}[static_cast<size_t>(pick(3))];
+    spec.limits = {limit(), limit(), limit(), limit()};
+    if (pick(2) == 0) spec.output.rotate_bytes = 1'024 + pick(1'000'000);
     if (pick(2) == 0) spec.output.ranks = std::vector<int>{pick(4), 4 + pick(4)};
     if (pick(2) == 0) spec.output.directory = "/runs";
     spec.directory = "/jobs";
@@ -44,6 +52,9 @@ class RandomJob {
   }
 
  private:
+  int64_t limit() {
+    return std::array<int64_t, 3>{-1, INT64_MAX, (64 << 20) + pick(1'000)}[static_cast<size_t>(pick(3))];
+  }
   int pick(int bound) { return static_cast<int>(random_() % static_cast<uint32_t>(bound)); }
   std::string nasty() { return kNasty[static_cast<size_t>(pick(static_cast<int>(kNasty.size())))]; }
   std::string nasty_path() { return "x" + nasty() + "y"; }
@@ -90,6 +101,10 @@ TEST(JobJsonTest, TheJsonOfAJobHoldsItsTypes) {
 
     EXPECT_EQ(json.at("name"), spec.name);
     EXPECT_EQ(json.at("elastic").at("lease_ms"), spec.elastic.lease.count());
+    EXPECT_EQ(json.at("elastic").at("stop_timeout_ms"), spec.elastic.stop_timeout.count());
+    EXPECT_EQ(json.at("binding") == "numa", spec.binding == Binding::kNuma);
+    EXPECT_EQ(json.at("limits").at("core_bytes").is_null(), spec.limits.core_bytes < 0);
+    EXPECT_EQ(json.at("limits").at("processes") == "unlimited", spec.limits.processes == INT64_MAX);
     ASSERT_EQ(json.at("args").size(), spec.args.size());
     for (const auto& [name, value] : spec.args) {
       const auto* scalar = std::get_if<ArgScalar>(&value);

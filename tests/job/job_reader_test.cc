@@ -61,6 +61,9 @@ TEST(JobReaderTest, FillsInDefaultsAndMakesPathsAbsolute) {
   EXPECT_EQ(spec.fabric, FabricOptions());
   EXPECT_EQ(spec.elastic, ElasticOptions());
   EXPECT_EQ(spec.threads, std::nullopt);
+  EXPECT_EQ(spec.binding, Binding::kNone);
+  EXPECT_EQ(spec.limits, ResourceLimits());
+  EXPECT_EQ(spec.start_method, StartMethod::kForkServer);
 }
 
 TEST(JobReaderTest, ReadsEveryKey) {
@@ -68,18 +71,50 @@ TEST(JobReaderTest, ReadsEveryKey) {
 name: all
 program: y.so
 fabric: {accelerator: CPU, strategy: DDP, devices: "4", num_nodes: 2, precision: 32, loggers: csv}
-elastic: {min_nodes: 1, max_nodes: 3, max_restarts: 5, rendezvous_timeout: 5m, heartbeat: 100ms, lease: 0.5s, grace: 0s}
+elastic: {min_nodes: 1, max_nodes: 3, max_restarts: 5, rendezvous_timeout: 5m, heartbeat: 100ms, lease: 0.5s, grace: 0s,
+          restart_window: 1h, max_failures_without_progress: 0, stop_timeout: 2m}
 env: {OMP_NUM_THREADS: 1, EMPTY: '', DATE: 2026-11-24}
 threads: 3
-output: {ranks: [0, 3]}
+binding: cores
+limits: {core: unlimited, open_files: 4096, memory: 1.5GiB, processes: 100}
+start_method: exec
+output: {ranks: [0, 3], rotate: 100MB}
 )");
 
   EXPECT_EQ(spec.fabric, (FabricOptions{"cpu", "ddp", 4, 2, "32-true", {"csv"}}));
-  EXPECT_EQ(spec.elastic, (ElasticOptions{1, 3, 5, 300s, 100ms, 500ms, 0ms}));
+  EXPECT_EQ(spec.elastic, (ElasticOptions{1, 3, 5, 300s, 100ms, 500ms, 0ms, 1h, 0, 120s}));
   EXPECT_EQ(spec.env,
             (std::map<std::string, std::string>{{"OMP_NUM_THREADS", "1"}, {"EMPTY", ""}, {"DATE", "2026-11-24"}}));
   EXPECT_EQ(spec.threads, 3);
+  EXPECT_EQ(spec.binding, Binding::kCores);
+  EXPECT_EQ(spec.limits, (ResourceLimits{INT64_MAX, 4096, 1'610'612'736, 100}));
+  EXPECT_EQ(spec.start_method, StartMethod::kExec);
   EXPECT_EQ(spec.output.ranks, (std::vector<int>{0, 3}));
+  EXPECT_EQ(spec.output.rotate_bytes, 100'000'000);
+}
+
+TEST(JobReaderTest, ReadsSizesWithUnitsOfThousandAndOf1024) {
+  const auto core_of = [](const std::string& size) {
+    return good(std::string(kLeast) + "limits: {core: " + size + "}\n").limits.core_bytes;
+  };
+
+  EXPECT_EQ(core_of("0B"), 0);
+  EXPECT_EQ(core_of("3KB"), 3'000);
+  EXPECT_EQ(core_of("3KiB"), 3'072);
+  EXPECT_EQ(core_of("2.5MB"), 2'500'000);
+  EXPECT_EQ(core_of("0.5MiB"), 524'288);
+  EXPECT_EQ(core_of("1GB"), 1'000'000'000);
+  EXPECT_EQ(core_of("'1GiB'"), 1'073'741'824);
+  EXPECT_EQ(core_of("1125899906842624B"), int64_t{1} << 50) << "the most";
+}
+
+TEST(JobReaderTest, OverridesCanLiftWhatTheFileLimits) {
+  const JobSpec spec = good(std::string(kLeast) + "limits: {memory: 1GiB}\noutput: {rotate: 1GiB}\nbinding: numa\n",
+                            {"limits.memory=unlimited", "output.rotate=never", "binding=none"});
+
+  EXPECT_EQ(spec.limits.address_space_bytes, INT64_MAX);
+  EXPECT_EQ(spec.output.rotate_bytes, 0);
+  EXPECT_EQ(spec.binding, Binding::kNone);
 }
 
 TEST(JobReaderTest, KeepsTheTypesAndTheOrderOfArguments) {

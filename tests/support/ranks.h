@@ -25,6 +25,8 @@ class RankEnvironment final : public Environment {
   int local_world_size() const override { return world_size_; }
   int num_nodes() const override { return 1; }
   int restart_count() const override { return 0; }
+  bool waits_without_limit() const override { return waits_without_limit_; }
+  void wait_without_limit() { waits_without_limit_ = true; }
   std::string address() const override { return "127.0.0.1"; }
   std::string run_directory() const override { return directory_; }
   std::string job_json() const override { return "{}"; }
@@ -38,6 +40,7 @@ class RankEnvironment final : public Environment {
   int world_size_;
   std::string directory_;
   c10::intrusive_ptr<c10d::Store> store_;
+  bool waits_without_limit_ = false;
 };
 
 /// How a rank ended.

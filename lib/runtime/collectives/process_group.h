@@ -8,6 +8,9 @@
 
 namespace fabric {
 
+/// A timeout for those who would rather wait for ever: Gloo and NCCL want a number, and count milliseconds in 32 bits.
+inline constexpr std::chrono::milliseconds kLongestTimeout = std::chrono::hours(14 * 24);
+
 /// Joins the other ranks and returns the process group of all of them, called "default".
 ///
 /// Every rank must call it, once, with the same `world_size`, `backend` and `timeout`. `backend` is "gloo" (cpu tensors) or

@@ -62,11 +62,16 @@ int AgentEnvironment::world_size() const { return plan().world_size; }
 int AgentEnvironment::local_world_size() const { return plan().local_world_size; }
 int AgentEnvironment::num_nodes() const { return plan().num_nodes; }
 int AgentEnvironment::restart_count() const { return plan().restart_count; }
+bool AgentEnvironment::waits_without_limit() const { return plan().waits_without_limit(); }
 std::string AgentEnvironment::run_directory() const { return plan().run_directory; }
 std::string AgentEnvironment::job_json() const { return plan().job_json; }
 std::string AgentEnvironment::job_directory() const { return plan().job_directory; }
 
-c10::intrusive_ptr<c10d::Store> AgentEnvironment::store() { return c10::make_intrusive<AgentStore>(link_); }
+c10::intrusive_ptr<c10d::Store> AgentEnvironment::store() {
+  auto store = c10::make_intrusive<AgentStore>(link_);
+  if (waits_without_limit()) store->setTimeout(c10d::Store::kNoTimeout);
+  return store;
+}
 void AgentEnvironment::report_ready() { link_->report_ready(); }
 void AgentEnvironment::report_step(int64_t step) { link_->report_step(step); }
 

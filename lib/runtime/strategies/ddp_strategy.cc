@@ -25,8 +25,9 @@ void DdpStrategy::setup_environment(Environment& environment, Accelerator& accel
   device_ = accelerator.device(environment.local_rank());
   accelerator.setup(device_);
   const c10::intrusive_ptr<c10d::Store> store = environment.store();
+  const auto timeout = environment.waits_without_limit() ? kLongestTimeout : options_.timeout;
   group_ = make_process_group(store, environment.global_rank(), environment.world_size(),
-                              accelerator.process_group_backend(), environment.address(), options_.timeout);
+                              accelerator.process_group_backend(), environment.address(), timeout);
   collective_.emplace(group_, store->clone(), device_);
 }
 

@@ -18,11 +18,11 @@ class NodeProbeTest : public ::testing::Test {
   NodeFiles files_ = kernel_.node_files();
 };
 
-TEST_F(NodeProbeTest, CountsListsOfTheKernel) {
-  EXPECT_EQ(count_in_list("0"), 1);
-  EXPECT_EQ(count_in_list("0-3,8"), 5);
-  EXPECT_EQ(count_in_list(""), 0);
-  EXPECT_EQ(count_in_list("x"), 0);
+TEST_F(NodeProbeTest, ReadsListsOfTheKernel) {
+  EXPECT_EQ(numbers_in_list("0"), std::vector<int>{0});
+  EXPECT_EQ(numbers_in_list("0-3,8"), (std::vector<int>{0, 1, 2, 3, 8}));
+  EXPECT_EQ(numbers_in_list(""), std::vector<int>{});
+  EXPECT_EQ(numbers_in_list("x"), std::vector<int>{});
 }
 
 TEST_F(NodeProbeTest, TakesTheLowestLimitOfAllGroupsAbove) {

@@ -205,6 +205,23 @@ TEST(RankProcessTest, EndsAWorkerThatGoesOnWithoutItsConnection) {
   EXPECT_EQ(rig.report().signal, SIGKILL);
 }
 
+TEST(RankProcessTest, LeavesAWorkerAloneThatAToolHoldsStill) {
+  RankLimits limits;
+  limits.hello = limits.exit_after_close = 20ms;
+  for (const char* mode : {"silent", "close"}) {
+    SupervisorRig rig(limits);
+    GenerationPlan plan = rig.plan(mode, 2);
+    plan.wrapper = {"env"};
+    plan.wrapped_ranks = {0};
+
+    rig.start(plan);
+    ASSERT_TRUE(rig.run_until([&] { return !rig.all<RankExited>().empty(); })) << mode;
+
+    EXPECT_EQ(rig.report(1).signal, SIGKILL) << mode;
+    EXPECT_EQ(rig.all<RankExited>().size(), 1u) << mode << ": the deadline of rank 0 would have come before";
+  }
+}
+
 TEST(RankProcessTest, DoesNotWaitForAGrandchildThatHoldsTheOutput) {
   RankLimits limits;
   limits.drain = 20ms;

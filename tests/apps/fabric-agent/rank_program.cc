@@ -208,6 +208,30 @@ void print_signal(int number) {
   finish(0);
 }
 
+void tell_limit(const char* name, __rlimit_resource resource) {
+  rlimit limit{};
+  ::getrlimit(resource, &limit);
+  std::printf("%s %lld\n", name, limit.rlim_cur == RLIM_INFINITY ? -1LL : static_cast<long long>(limit.rlim_cur));
+}
+
+[[noreturn]] void tell_setup() {
+  std::string cpus;
+  cpu_set_t set;
+  ::sched_getaffinity(0, sizeof set, &set);
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &set)) cpus += ' ' + std::to_string(cpu);
+  }
+  std::array<char, 4096> directory{};
+  std::printf("cpus%s\nthreads %s\ndirectory %s\n", cpus.c_str(), std::getenv("OMP_NUM_THREADS"),
+              ::getcwd(directory.data(), directory.size()));
+  tell_limit("core", RLIMIT_CORE);
+  tell_limit("files", RLIMIT_NOFILE);
+  tell_limit("memory", RLIMIT_AS);
+  tell_limit("processes", RLIMIT_NPROC);
+  std::fflush(stdout);
+  finish(0);
+}
+
 [[noreturn]] void act(const std::string& mode, int rank) {
   if (mode == "exit3") ::_exit(3);
   if (mode == "fail-at-2") {
@@ -276,6 +300,7 @@ void print_signal(int number) {
     write_all(kAgentFd, frames::frame_of("\xff\xff\xff\xff"));
     wait_forever();
   }
+  if (mode == "setup") tell_setup();
   if (mode == "environment") {
     say(frames::WorkerReturned{0});
     ::execl("/usr/bin/env", "env", nullptr);

@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "core/version.h"
@@ -15,6 +17,7 @@ using namespace std::chrono_literals;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
 
 TEST(SupervisorTest, JoinsWithWhatTheNodeIs) {
   SupervisorRig rig;
@@ -65,6 +68,94 @@ TEST(SupervisorTest, GivesRanksTheirEnvironment) {
   EXPECT_THAT(lines, Contains("OPENBLAS_NUM_THREADS=5"));
   EXPECT_THAT(lines, Contains("FABRIC_AGENT_FD=3"));
   EXPECT_THAT(lines, Not(Contains(HasSubstr("SECRET"))));
+}
+
+/// What a rank of mode "setup" says of its CPUs and threads if it was placed on `cores`.
+std::vector<std::string> told_by(const RankCores& cores) {
+  std::string cpus = "cpus";
+  for (const int cpu : cores.cpus) cpus += ' ' + std::to_string(cpu);
+  return {cpus, "threads " + std::to_string(cores.num_cores)};
+}
+
+TEST(SupervisorTest, BindsEachRankToItsShareOfTheCores) {
+  for (const Binding binding : {Binding::kCores, Binding::kNuma}) {
+    SupervisorRig rig;
+    GenerationPlan plan = rig.plan("setup", 2);
+    plan.binding = binding;
+    plan.threads_per_rank = 0;
+
+    rig.start(plan);
+    ASSERT_TRUE(rig.run_until_stopped());
+
+    const CorePlacement wanted = place_on_cores(read_topology({}, allowed_cpus()), binding, {-1, -1});
+    for (const int rank : {0, 1}) {
+      EXPECT_THAT(rig.report(rank).last_log_lines, IsSupersetOf(told_by(wanted.ranks.at(static_cast<size_t>(rank)))));
+    }
+  }
+}
+
+TEST(SupervisorTest, SharesOutThreadsWithoutABindingToo) {
+  SupervisorRig rig;
+  GenerationPlan plan = rig.plan("setup", 2);
+  plan.threads_per_rank = 0;
+
+  rig.start(plan);
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  const std::vector<int> all = allowed_cpus();
+  const int share = std::max(1, static_cast<int>(all.size()) / 2);
+  EXPECT_THAT(rig.report(1).last_log_lines, IsSupersetOf(told_by({all, share})));
+}
+
+TEST(SupervisorTest, GivesRanksTheirDirectoryAndTheirLimits) {
+  SupervisorRig rig;
+  GenerationPlan plan = rig.plan("setup");
+  plan.workdir = "/usr";
+  plan.limits = {0, 100, int64_t{1} << 30, 1'000};
+
+  rig.start(plan);
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  EXPECT_THAT(rig.report().last_log_lines, IsSupersetOf({"directory /usr", "core 0", "files 100", "memory 1073741824",
+                                                         "processes 1000", "threads 3"}))
+      << rig.report().message;
+}
+
+TEST(SupervisorTest, NamesTheLimitThatMayNotBeRaisedSoFar) {
+  SupervisorRig rig;
+  GenerationPlan plan = rig.plan("setup");
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  plan.limits.open_files = static_cast<int64_t>(limit.rlim_max) + 1;
+
+  rig.start(plan);
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  EXPECT_THAT(rig.report().message, HasSubstr("(set its limit for open files): Operation not permitted"));
+}
+
+TEST(SupervisorTest, RunsTheRanksThatItWrapsByTheirCommand) {
+  SupervisorRig rig;
+  GenerationPlan plan = rig.plan("train", 2);
+  plan.wrapper = {"sh", "-c", "echo wrapped; exec \"$@\"", "sh"};
+  plan.wrapped_ranks = {1};
+
+  rig.start(plan);
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  EXPECT_EQ(rig.report(0).last_log_lines, std::vector<std::string>{"trained"});
+  EXPECT_EQ(rig.report(1).last_log_lines, (std::vector<std::string>{"wrapped", "trained"}));
+}
+
+TEST(SupervisorTest, SaysThatTheCommandOfARankIsNone) {
+  SupervisorRig rig;
+  GenerationPlan plan = rig.plan("train");
+  plan.wrapper = {"no-such-debugger", "--args"};
+
+  rig.start(plan);
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  EXPECT_THAT(rig.report().message, HasSubstr("must be a program in PATH, but 'no-such-debugger' is none"));
 }
 
 TEST(SupervisorTest, CarriesStoreCallsAndTheirAnswers) {

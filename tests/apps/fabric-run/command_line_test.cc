@@ -10,6 +10,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 template <class T>
 T parsed(std::vector<std::string> arguments) {
@@ -42,6 +43,26 @@ TEST(CommandLineTest, TurnsOffWhatMakesOutputPretty) {
   EXPECT_FALSE(run.live);
 }
 
+TEST(CommandLineTest, TakesACommandThatRunsRanks) {
+  const auto one = parsed<RunCommand>({"job.yaml", "--wrap", "gdb -ex 'b train' --args", "--ranks", "2-3,0"});
+  const auto all = parsed<RunCommand>({"--wrap=perf stat", "job.yaml"});
+
+  EXPECT_THAT(one.wrapper, ElementsAre("gdb", "-ex", "b train", "--args"));
+  EXPECT_THAT(one.wrapped_ranks, ElementsAre(0, 2, 3));
+  EXPECT_EQ(one.job, "job.yaml");
+  EXPECT_THAT(all.wrapper, ElementsAre("perf", "stat"));
+  EXPECT_THAT(all.wrapped_ranks, IsEmpty());
+}
+
+TEST(CommandLineTest, SaysWhatIsWrongWithACommandThatRunsRanks) {
+  const auto said = [](std::vector<std::string> arguments) { return parsed<EndCommand>(std::move(arguments)).err; };
+
+  EXPECT_THAT(said({"job.yaml", "--wrap", "gdb 'x"}), HasSubstr("--wrap: a quote must have an end"));
+  EXPECT_THAT(said({"job.yaml", "--wrap", " "}), HasSubstr("--wrap: must be a command, but is empty"));
+  EXPECT_THAT(said({"job.yaml", "--wrap", "gdb", "--ranks", "1,x"}), HasSubstr("--ranks: must be global ranks"));
+  EXPECT_THAT(said({"job.yaml", "--ranks", "1"}), HasSubstr("--ranks requires --wrap"));
+}
+
 TEST(CommandLineTest, ValidatesAJobThatMayHaveAnyName) {
   EXPECT_EQ(parsed<ValidateCommand>({"validate", "validate"}).job, "validate");
   EXPECT_EQ(parsed<RunCommand>({"./validate"}).job, "./validate");
@@ -61,6 +82,8 @@ TEST(CommandLineTest, RefusesWhatIsWrongOnStderr) {
                                                        {"a.yaml", "--set"},
                                                        {"a.yaml", "--run-id", "a/b"},
                                                        {"a.yaml", "--run-id", "latest"},
+                                                       {"a.yaml", "--ranks", "0"},
+                                                       {"a.yaml", "--wrap", "gdb", "--ranks", "x"},
                                                        {"validate"}};
   for (const auto& arguments : wrong) {
     const auto end = parsed<EndCommand>(arguments);

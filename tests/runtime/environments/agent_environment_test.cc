@@ -51,6 +51,22 @@ TEST(AgentEnvironmentTest, SaysWhatThePlanSays) {
   EXPECT_EQ(environment.job_directory(), "/jobs");
 }
 
+TEST(AgentEnvironmentTest, WaitsWithoutLimitWhereAToolRunsRanks) {
+  GenerationPlan plan = two_nodes();
+  TestAgent plain(plan);
+  plan.wrapper = {"gdb", "--args"};
+  plan.wrapped_ranks = {0};  // another one
+  TestAgent wrapped(plan);
+
+  AgentEnvironment hasty(plain.link());
+  AgentEnvironment patient(wrapped.link());
+
+  EXPECT_FALSE(hasty.waits_without_limit());
+  EXPECT_EQ(hasty.store()->getTimeout(), c10d::Store::kDefaultTimeout);
+  EXPECT_TRUE(patient.waits_without_limit());
+  EXPECT_EQ(patient.store()->getTimeout(), c10d::Store::kNoTimeout);
+}
+
 TEST(AgentEnvironmentTest, ListensOnLoopbackWithinOneHost) {
   GenerationPlan plan;
   plan.main_address = "192.0.2.1";

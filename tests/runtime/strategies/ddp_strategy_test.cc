@@ -2,6 +2,9 @@
 #include <signal.h>
 #include <torch/torch.h>
 
+#include <chrono>
+#include <thread>
+
 #include "core/concat.h"
 #include "fabric/ddp.h"
 #include "fabric/error.h"
@@ -188,6 +191,25 @@ TEST(DdpStrategyTest, ReportsARankThatDiesDuringTrainingInsteadOfWaiting) {
   EXPECT_EQ(outcomes[1].signal, SIGKILL);
   EXPECT_THAT(outcomes[0].text,
               HasSubstr("PeerError: the exchange of gradients failed, because another rank left or did not come"));
+}
+
+TEST(DdpStrategyTest, WaitsBeyondItsTimeoutForARankThatADebuggerMayHold) {
+  constexpr std::chrono::milliseconds kTimeout(100);
+  expect_well(run_ranks(2, [&](RankEnvironment& environment) {
+    environment.wait_without_limit();
+    const auto hold = [&] {
+      if (environment.global_rank() == 1) std::this_thread::sleep_for(5 * kTimeout);
+    };
+    hold();
+    StrategyRig rig(environment, make_ddp_strategy({.timeout = kTimeout}));
+    hold();
+    rig.strategy->collective().barrier("held");
+    hold();
+    at::Tensor sum = torch::ones({1});
+    rig.strategy->collective().all_reduce(sum, ReduceOp::kSum);
+    require(sum.item<float>() == 2, "both took part");
+    return std::string();
+  }));
 }
 
 TEST(DdpStrategyTest, RefusesOptionsOutOfRange) {

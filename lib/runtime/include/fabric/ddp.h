@@ -20,7 +20,8 @@ struct DdpOptions {
   int64_t bucket_bytes = int64_t{25} << 20;
   /// Size of the bucket that is ready first; smaller, so that the reduction starts early. Must be positive.
   int64_t first_bucket_bytes = int64_t{1} << 20;
-  /// How long an operation waits for the other ranks before it fails. Must be positive.
+  /// How long an operation waits for the other ranks before it fails; without limit while a debugger may hold one of them
+  /// (`fabric-run --wrap`). Must be positive.
   std::chrono::milliseconds timeout = std::chrono::minutes(30);
 };
 

@@ -29,6 +29,9 @@ class FABRIC_API Environment {
   virtual int num_nodes() const = 0;
   /// Returns how often the job was restarted after failures.
   virtual int restart_count() const = 0;
+  /// Returns whether a tool such as a debugger may hold ranks still for as long as it likes, so that no wait for another rank
+  /// may end by itself. False unless overridden.
+  virtual bool waits_without_limit() const;
   /// Returns the numeric address on which this rank's data plane listens; "127.0.0.1" within one host.
   virtual std::string address() const = 0;
   /// Returns the absolute directory of this run: checkpoints/ and the loggers' files go there.

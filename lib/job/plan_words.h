@@ -1,0 +1,24 @@
+#pragma once
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "core/generation_plan.h"
+
+namespace fabric::job {
+
+// The words of a job for what a plan has enumerators for, by enumerator.
+
+inline constexpr std::array<std::pair<std::string_view, StartMethod>, 2> kStartMethodWords = {
+    {{"forkserver", StartMethod::kForkServer}, {"exec", StartMethod::kExec}}};
+inline constexpr std::array<std::pair<std::string_view, Binding>, 3> kBindingWords = {
+    {{"none", Binding::kNone}, {"cores", Binding::kCores}, {"numa", Binding::kNuma}}};
+
+/// Returns the word for `value` out of one of the lists above.
+template <class Words, class Value>
+constexpr std::string_view word_for(const Words& words, Value value) {
+  return words[static_cast<size_t>(value)].first;
+}
+
+}  // namespace fabric::job
