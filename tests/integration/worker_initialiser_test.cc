@@ -8,14 +8,17 @@
 namespace fabric {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using testing::job_of;
 using testing::JobResult;
 
 class WorkerInitialiserTest : public testing::WorkerFaults {
  protected:
-  void expect_training(const JobResult& result) {
+  /// Expects that the ranks were executed for `reason`, and trained.
+  void expect_training(const JobResult& result, const std::string& reason) {
     EXPECT_EQ(result.exit_code, 0) << result.describe();
+    EXPECT_THAT(result.err, AllOf(HasSubstr("ranks are executed, not forked"), HasSubstr(reason))) << result.describe();
     EXPECT_THAT(result.out, HasSubstr("all 2 ranks came to the end")) << result.describe();
   }
 };
@@ -29,18 +32,18 @@ TEST_F(WorkerInitialiserTest, NamesTheFunctionThatCrashes) {
 }
 
 TEST_F(WorkerInitialiserTest, AThreadDoesNotKeepRanksFromTraining) {
-  expect_training(run(job_of("static_threads", "")));
+  expect_training(run(job_of("static_threads", "")), "threads once it is loaded");
 }
 
 TEST_F(WorkerInitialiserTest, APoolOfOpenMPDoesNotKeepRanksFromTraining) {
-  expect_training(run(job_of("static_openmp", "")));
+  expect_training(run(job_of("static_openmp", "")), "threads once it is loaded");
 }
 
 TEST_F(WorkerInitialiserTest, AnOpenDeviceDoesNotKeepRanksFromTraining) {
   const std::string device = directory_.file("device");
   std::ofstream{device};
 
-  expect_training(run(job_of("static_device", "") + "env: {TEST_DEVICE: '" + device + "'}\n"));
+  expect_training(run(job_of("static_device", "") + "env: {TEST_DEVICE: '" + device + "'}\n"), "'" + device + "' open");
 }
 
 }  // namespace

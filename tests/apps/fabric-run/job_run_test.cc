@@ -138,7 +138,7 @@ TEST_F(JobRunTest, StopsOnSigtermAndSaysSo) {
   const JobResult result = job.wait();
   EXPECT_EQ(result.exit_code, 128 + SIGTERM) << result.describe();
   EXPECT_EQ(result.report.at("outcome"), "stopped");
-  EXPECT_EQ(processes.size(), 4u) << "link, supervisor and two ranks";
+  EXPECT_EQ(processes.size(), 5u) << "link, supervisor, fork server and two ranks";
   EXPECT_TRUE(all_end(processes));
 }
 
@@ -197,7 +197,7 @@ TEST_F(JobRunTest, LeavesNothingBehindWhenItIsKilled) {
   job.signal(SIGKILL);
 
   EXPECT_EQ(job.wait().exit_code, 128 + SIGKILL);
-  EXPECT_EQ(processes.size(), 4u);
+  EXPECT_EQ(processes.size(), 5u);
   EXPECT_TRUE(all_end(processes));
 }
 

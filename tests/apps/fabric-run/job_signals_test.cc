@@ -190,7 +190,7 @@ TEST_F(JobSignalsTest, AsTheFirstProcessOfAContainerItReapsOrphansAndHeedsSignal
   }
   RunningJob job(directory_, this->job(2, "PROGRAM_MODE: wait"),
                  {.wrapper = {"/usr/bin/unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "/bin/sh", "-c",
-                  "(sleep 0.2 & sleep 0.4 &); exec \"$0\" \"$@\""}});
+                              "(sleep 0.2 & sleep 0.4 &); exec \"$0\" \"$@\""}});
   ASSERT_TRUE(job.wait_for_events("rank_ready", 2));
   const pid_t init = children_of(job.pid()).at(0);
 

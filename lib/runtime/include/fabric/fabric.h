@@ -63,8 +63,6 @@ class FABRIC_API Fabric {
   /// Returns how often the ranks of this job were started again after one of them had failed.
   int restart_count() const;
   bool is_global_zero() const { return global_rank() == 0; }
-  /// Returns how often the ranks of this job were started again after a failure; 0 the first time.
-  int restart_count() const;
   /// Returns the device that this rank computes on.
   c10::Device device() const;
   Strategy& strategy() const;
