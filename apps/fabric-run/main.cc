@@ -90,6 +90,7 @@ int run(const RunCommand& command) {
   const size_t num_wrapped =
       command.wrapped_ranks.empty() ? static_cast<size_t>(world_size) : command.wrapped_ranks.size();
   request->wrapper.has_terminal = !command.wrapper.empty() && num_wrapped == 1 && TerminalLoan::is_possible();
+  if (request->wrapper.has_terminal) request->display.live = false;  // the tool draws there
   if (command.runs_directory.empty() && !job->output.directory.empty()) {
     request->runs_directory = job->output.directory;
   }

@@ -131,7 +131,8 @@ TEST(SupervisorTest, NamesTheLimitThatMayNotBeRaisedSoFar) {
   rig.start(plan);
   ASSERT_TRUE(rig.run_until_stopped());
 
-  EXPECT_THAT(rig.report().message, HasSubstr("(set its limit for open files): Operation not permitted"));
+  EXPECT_THAT(rig.report().message,
+              HasSubstr(concat("(limit its open files to ", plan.limits.open_files, "): Operation not permitted")));
 }
 
 TEST(SupervisorTest, RunsTheRanksThatItWrapsByTheirCommand) {

@@ -170,7 +170,7 @@ TEST_F(JobSignalsTest, UnderNohupAClosedTerminalChangesNothing) {
 
 TEST_F(JobSignalsTest, InTheBackgroundOfAShellItIgnoresSigintAsTheShellWants) {
   RunningJob job(directory_, this->job(1, "PROGRAM_MODE: wait"),
-                 {"/bin/sh", "-c", "trap '' INT QUIT; exec \"$0\" \"$@\""});
+                 {.wrapper = {"/bin/sh", "-c", "trap '' INT QUIT; exec \"$0\" \"$@\""}});
   ASSERT_TRUE(job.wait_for_events("rank_ready"));
 
   job.signal(SIGINT);
