@@ -52,7 +52,7 @@ INSTANTIATE_TEST_SUITE_P(Pairs, FirstCauseTest,
                          ::testing::Values(Pair{"exception", "exit"}, Pair{"exit", "exception"},
                                            Pair{"crash", "exception"}, Pair{"exception", "crash"},
                                            Pair{"exception", "exception"}),
-                         [](const auto& info) { return std::string(info.param.first) + "_then_" + info.param.second; });
+                         [](const auto& test) { return std::string(test.param.first) + "_then_" + test.param.second; });
 
 }  // namespace
 }  // namespace fabric
