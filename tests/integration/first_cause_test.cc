@@ -1,5 +1,7 @@
 // Two ranks fail within a millisecond, in twenty generations: the earlier one is named each time.
 
+#include <cstdint>
+#include <cstdlib>
 #include <fstream>
 
 #include "support/failure_board.h"
