@@ -24,6 +24,7 @@
 #include "core/unique_fd.h"
 #include "frames/codec.h"
 #include "frames/descriptor_packet.h"
+#include "frames/frame_buffer.h"
 #include "frames/messages.h"
 #include "runtime/accelerators/cuda_library.h"
 #include "runtime/worker/program_loader.h"
