@@ -88,7 +88,9 @@ RunningJob::~RunningJob() {
   ::waitpid(pid_, nullptr, 0);
 }
 
-void RunningJob::signal(int number) const { ::kill(pid_, number); }
+void RunningJob::signal(int number) const {
+  if (pid_ > 0) ::kill(pid_, number);  // -1 would be everybody
+}
 
 std::vector<nlohmann::json> RunningJob::events() const {
   std::vector<nlohmann::json> events;
