@@ -96,7 +96,7 @@ void print_many_lines() {
   std::thread([] { std::printf("%d\n", overflow_the_stack(0)); }).join();
 }
 
-void forget_to_join() { std::thread(wait_for_ever); }
+void forget_to_join() { const std::thread thread(wait_for_ever); }
 
 /// What a rank must not do without a trace: end while the others still need it, with a code of its own.
 [[gnu::noinline]] void leave_with_code_3() { std::exit(3); }
