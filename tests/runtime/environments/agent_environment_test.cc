@@ -112,7 +112,8 @@ TEST(AgentEnvironmentTest, TellsTheAgentHowItGoesOn) {
   environment.report_step(7);
   environment.report_failure(std::make_exception_ptr(std::runtime_error("no data")));
 
-  ASSERT_TRUE(eventually(10s, [&] { return agent.heard<frames::WorkerFailure>().size() == 1; }));
+  // At once, and again with the backtrace.
+  ASSERT_TRUE(eventually(10s, [&] { return agent.heard<frames::WorkerFailure>().size() == 2; }));
   EXPECT_EQ(agent.heard<frames::WorkerReady>().size(), 1u);
   EXPECT_EQ(agent.heard<frames::WorkerStep>().at(0).step, 7);
   EXPECT_EQ(agent.heard<frames::WorkerFailure>()[0].exception_type, "std::runtime_error");
