@@ -78,9 +78,7 @@ Status AcceleratorProbe::start_process() {
   FABRIC_ASSIGN_OR_RETURN(pump_, process::OutputPump::create(loop_, process_->take_stdout(), std::move(sink)));
   return process_->watch(loop_, [this](process::ChildExit exit) {
     if (!exit.ok() && output_.empty()) {
-      finish({{},
-              exit.signal != 0 ? concat("fabric-worker --probe was killed by signal ", exit.signal)
-                               : concat("fabric-worker --probe ended with exit code ", exit.exit_code)});
+      finish({{}, "fabric-worker --probe " + describe(exit)});
     }
   });
 }

@@ -104,14 +104,13 @@ void ForkRankStarter::on_ended(process::ChildExit exit, const std::string& reaso
   const bool may_try_again = (was_ready || exit.signal == SIGKILL) && ++deaths_ <= limits_.deaths;
   if (!may_try_again) return refuse(reason);
   log_.warning("the fork server has ended, another one takes its place", {{"reason", reason}});
-  const bool was_forking = server_->is_forking();
-  if (was_forking) {  // the rank that it may have made finds its connection closed
-    const Request request = std::move(requests_.front());
+  std::optional<Request> open_request;  // the rank that it may have made for it finds its connection closed
+  if (server_->is_forking()) {
+    open_request = std::move(requests_.front());
     requests_.pop_front();
-    start_server();
-    return exec_.start(request.launch, request.done);
   }
   start_server();
+  if (open_request) exec_.start(open_request->launch, std::move(open_request->done));
 }
 
 void ForkRankStarter::refuse(const std::string& reason) {

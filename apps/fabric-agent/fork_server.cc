@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <utility>
 
 #include "frames/codec.h"
@@ -17,12 +16,6 @@ namespace fabric::agent {
 namespace {
 
 constexpr int kServerFd = 3;  // in the fork server
-
-std::string describe_exit(process::ChildExit exit) {
-  if (exit.signal == 0) return concat("it ended with exit code ", exit.exit_code);
-  const char* const name = ::sigabbrev_np(exit.signal);
-  return concat("it was killed by SIG", name != nullptr ? name : std::to_string(exit.signal).c_str());
-}
 
 }  // namespace
 
@@ -102,7 +95,7 @@ void ForkServer::on_message(const frames::RankForked& answer) {
 }
 
 void ForkServer::on_exit(process::ChildExit exit) {
-  const std::string reason = kill_reason_.empty() ? describe_exit(exit) : kill_reason_;
+  const std::string reason = kill_reason_.empty() ? "it " + describe(exit) : kill_reason_;
   const auto ended = std::move(callbacks_.ended);
   ended(exit, reason);  // may destroy this
 }

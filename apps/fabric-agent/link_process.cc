@@ -5,12 +5,12 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstring>
 #include <memory>
 
 #include "control/agent_client.h"
 #include "control/grpc_log.h"
 #include "core/exit_codes.h"
+#include "core/exit_report.h"
 #include "link.h"
 #include "process/pidfd.h"
 #include "process/reaper.h"
@@ -84,7 +84,7 @@ Status run(UniqueFd coordinator_socket, UniqueFd supervisor_socket, pid_t superv
   const auto on_signal = [&](int number) {
     if (number == SIGCHLD) return;  // the supervisor's end comes through its pidfd
     link->shut_down(exit_code::kSignalBase + number,
-                    concat("the agent was told to end (SIG", sigabbrev_np(number), ")"));
+                    concat("the agent was told to end (", signal_name(number), ")"));
   };
   FABRIC_ASSIGN_OR_RETURN(
       const std::unique_ptr<process::SignalWatcher> signals,

@@ -209,7 +209,7 @@ void RankProcess::on_exit(process::ChildExit exit) {
   end_.exit = exit;
   end_.seen = now;
   for (const auto& pump : pumps_) {
-    if (pump != nullptr) pump->finish_by(now + context_.limits.drain);
+    if (pump != nullptr) pump->finish_by(exit.ok() ? now + context_.limits.drain : now);
   }
   if (pumps_[kStdout] == nullptr && pumps_[kStderr] == nullptr) report_exit();
 }

@@ -32,7 +32,8 @@ struct RankLimits {
   Nanoseconds hello = std::chrono::minutes(5);
   /// From the end of its connection to its exit.
   Nanoseconds exit_after_close = std::chrono::seconds(30);
-  /// From its exit to the end of its output; a descendant may hold the pipes.
+  /// From its good exit to the end of its output; a descendant may hold the pipes, and write on. The output of one that
+  /// failed ends with what it has written.
   Nanoseconds drain = std::chrono::seconds(1);
   /// Least time between two reported steps of a rank; those between are not reported.
   Nanoseconds step_interval = std::chrono::milliseconds(50);

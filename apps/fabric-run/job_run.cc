@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -12,6 +11,7 @@
 #include "control/coordinator_host.h"
 #include "control/grpc_log.h"
 #include "core/exit_codes.h"
+#include "core/exit_report.h"
 #include "core/log.h"
 #include "display_log.h"
 #include "event_journal.h"
@@ -198,7 +198,7 @@ void JobRun::reap_orphans() const {
 }
 
 void JobRun::stop_by(int number) {
-  const std::string name = concat("SIG", ::sigabbrev_np(number));
+  const std::string name = signal_name(number);
   const bool immediate = report_.stop_was_requested || number == SIGQUIT;
   report_.stop_was_requested = true;
   display_.show_notice(immediate ? concat(name, ": killing the ranks")

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "frames/codec.h"
 
@@ -87,13 +86,7 @@ void LocalAgent::end_if_done() {
 
 std::string LocalAgent::failure() const {
   if (!is_reaped_ || exit_.ok()) return {};
-  std::string text = concat("fabric-agent (pid ", process_->pid(), ")");
-  if (exit_.signal != 0) {
-    const char* const name = ::sigabbrev_np(exit_.signal);
-    text += concat(" was killed by ", name == nullptr ? concat("signal ", exit_.signal) : concat("SIG", name));
-  } else {
-    text += concat(" ended with exit code ", exit_.exit_code);
-  }
+  std::string text = concat("fabric-agent (pid ", process_->pid(), ") ", describe(exit_));
   for (const std::string& line : tail_.lines()) text += concat("\n  ", line);
   return text;
 }

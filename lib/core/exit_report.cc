@@ -16,14 +16,9 @@ std::string brief(const std::string& message) {
   return line.size() <= kMaxBriefBytes ? line : line.substr(0, kMaxBriefBytes) + "...";
 }
 
-std::string describe_signal(int signal) {
-  const char* const abbreviation = sigabbrev_np(signal);
-  return concat("SIG", abbreviation != nullptr ? abbreviation : std::to_string(signal).c_str());
-}
-
 std::string describe_end(const ExitReport& report) {
   if (report.signal == 0) return concat("ended with exit code ", report.exit_code);
-  const std::string name = describe_signal(report.signal);
+  const std::string name = signal_name(report.signal);
   if (report.signal == SIGKILL && !report.out_of_memory.empty()) {
     return concat("was killed by the kernel for want of memory (", name, ")");
   }
@@ -33,6 +28,11 @@ std::string describe_end(const ExitReport& report) {
 }
 
 }  // namespace
+
+std::string signal_name(int signal) {
+  const char* const abbreviation = sigabbrev_np(signal);
+  return concat("SIG", abbreviation != nullptr ? abbreviation : std::to_string(signal).c_str());
+}
 
 std::string describe(const ExitReport& report) {
   std::string text =

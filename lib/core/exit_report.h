@@ -44,6 +44,9 @@ struct ExitReport {
   }
 };
 
+/// Returns "SIGSEGV", or "SIG35" for a signal that has no name.
+std::string signal_name(int signal);
+
 /// Returns one line for people: "rank 1 on node0 (pid 12) was killed by SIGSEGV (segmentation fault)". Of a message that has
 /// several lines it has the first.
 std::string describe(const ExitReport& report);

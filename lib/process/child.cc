@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "core/exit_report.h"
 #include "process/event_loop.h"
 #include "process/pidfd.h"
 #include "process/spawn.h"
@@ -17,6 +18,11 @@ namespace {
 constexpr Nanoseconds kKillTimeout = std::chrono::seconds(2);
 
 }  // namespace
+
+std::string describe(ChildExit exit) {
+  if (exit.signal != 0) return "was killed by " + signal_name(exit.signal);
+  return "ended with exit code " + std::to_string(exit.exit_code);
+}
 
 Result<std::unique_ptr<Child>> Child::spawn(const ChildOptions& options) {
   FABRIC_ASSIGN_OR_RETURN(SpawnedProcess spawned, spawn_process(options));

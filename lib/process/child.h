@@ -55,6 +55,9 @@ struct ChildExit {
   bool ok() const { return exit_code == 0 && signal == 0; }
 };
 
+/// Returns what follows the child's name: "was killed by SIGKILL", "ended with exit code 3".
+std::string describe(ChildExit exit);
+
 /// A child process, the leader of its own process group. Its exit is seen through a pidfd. Loop's thread only.
 class Child {
  public:

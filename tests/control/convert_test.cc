@@ -38,7 +38,7 @@ class Flattener {
     text += "|";
   }
   void write(const std::map<std::string, std::string>& values) {
-    for (const auto& [key, value] : values) text += key + "=" + value + ";";
+    for (const auto& [key, value] : values) text += concat(key, "=", value, ";");
   }
 };
 
@@ -147,7 +147,7 @@ TEST(ConvertTest, EachStoreOperationSurvives) {
   for (int op = 0; op <= static_cast<int>(StoreOp::kQueueLength); ++op) {
     StoreRequest request = filled<StoreRequest>();
     request.op = static_cast<StoreOp>(op);
-    request.keys.push_back(std::string("\0\xff", 2));
+    request.keys.emplace_back("\0\xff", 2);
 
     const v1::StoreCall call = to_wire(GenerationId{1, 2}, request);
 

@@ -57,7 +57,6 @@ void set_deadline(int number) {
 }
 
 void write_record(int number, const siginfo_t& info, const void* context) {
-  set_deadline(number);
   CrashLine line;
   (line << "signal ").decimal(number) << " (" << describe_signal(number) << ")";
   if (info.si_code > 0 && number != SIGABRT) {
@@ -68,6 +67,7 @@ void write_record(int number, const siginfo_t& info, const void* context) {
 }
 
 extern "C" void on_crash(int number, siginfo_t* info, void* context) {
+  set_deadline(number);  // before the first write
   switch (begin_crash_record()) {
     case CrashRecord::kBegun:
       write_record(number, *info, context);  // and never ended: what crashes now in another thread is a consequence

@@ -235,6 +235,19 @@ TEST(RankProcessTest, DoesNotWaitForAGrandchildThatHoldsTheOutput) {
   EXPECT_TRUE(process::children().empty());  // the grandchild had a session of its own
 }
 
+TEST(RankProcessTest, ReportsAFailureAtOnceWhateverHoldsTheOutput) {
+  RankLimits limits;
+  limits.drain = 1h;
+  SupervisorRig rig(limits);
+
+  rig.start(rig.plan("grandchild-exit3"));
+  ASSERT_TRUE(rig.run_until_stopped());
+
+  EXPECT_EQ(rig.report().exit_code, 3);
+  EXPECT_THAT(rig.log_lines().at(0), HasSubstr("grandchild"));
+  EXPECT_TRUE(process::children().empty());
+}
+
 TEST(RankProcessTest, WritesAFloodToTheLogAndNeverBlocks) {
   SupervisorRig rig;
 

@@ -126,7 +126,7 @@ void print_signal(int number) {
   write_all(STDOUT_FILENO, line);
 }
 
-[[noreturn]] void leave_grandchild() {
+[[noreturn]] void leave_grandchild(int code) {
   int ends[2];
   if (::pipe(ends) != 0) ::_exit(95);
   if (::fork() == 0) {
@@ -138,7 +138,7 @@ void print_signal(int number) {
     wait_forever();  // and holds the pipes
   }
   char byte = 0;
-  finish(::read(ends[0], &byte, 1) == 1 ? 0 : 96);  // not before it has left the group, which dies with this process
+  finish(::read(ends[0], &byte, 1) == 1 ? code : 96);  // not before it has left the group, which dies with this process
 }
 
 [[noreturn]] void crash() {
@@ -232,83 +232,122 @@ void tell_limit(const char* name, __rlimit_resource resource) {
   finish(0);
 }
 
+void fail_at_2() {
+  say(frames::WorkerStep{2});
+  ::_exit(3);
+}
+
+void close_stdout() {
+  ::close(STDOUT_FILENO);
+  write_all(STDERR_FILENO, "still here\n");
+  finish(0);
+}
+
+void die_within_a_line() {
+  write_all(STDOUT_FILENO, "whole\nhalf");
+  ::raise(SIGKILL);
+}
+
+void set_and_use_store() {
+  StoreRequest set{.op = StoreOp::kSet, .keys = {"key"}, .values = {"answer"}, .number = 0, .timeout_ms = 0};
+  say(frames::StoreCall{6, std::move(set)});
+  hear();
+  use_store();
+}
+
+void tell_exception() {
+  say(frames::WorkerFailure{"std::runtime_error", "no data", "train+0x1 in model.so"});
+  ::_exit(1);
+}
+
+void close_connection() {
+  ::close(kAgentFd);
+  wait_forever();
+}
+
+void ignore_sigterm() {
+  ::signal(SIGTERM, SIG_IGN);
+  say(frames::WorkerStep{1});
+  be_busy();
+}
+
+void be_stuck() {
+  say(frames::WorkerStep{1});
+  wait_forever();
+}
+
+void handle_usr1() {
+  ::signal(SIGUSR1, print_signal);
+  std::puts("ready");
+  std::fflush(stdout);
+  be_busy();
+}
+
+void send_garbage() {
+  write_all(kAgentFd, frames::frame_of("\xff\xff\xff\xff"));
+  wait_forever();
+}
+
+void tell_environment() {
+  say(frames::WorkerReturned{0});
+  ::execl("/usr/bin/env", "env", nullptr);
+}
+
+void train() {
+  for (int64_t step = 0; step < 3; ++step) say(frames::WorkerStep{step});
+  std::puts("trained");
+  std::fflush(stdout);
+  finish(0);
+}
+
+struct Mode {
+  std::string_view name;
+  void (*act)();
+};
+
+constexpr Mode kModes[] = {
+    {"abort", crash},
+    {"close", close_connection},
+    {"close-stdout", close_stdout},
+    {"describe-crash", [] { describe_for_ever(true); }},
+    {"describe-exception", [] { describe_for_ever(false); }},
+    {"dump-core", dump_core},
+    {"environment", tell_environment},
+    {"exit0", [] { ::_exit(0); }},
+    {"exit3", [] { ::_exit(3); }},
+    {"fail-at-2", fail_at_2},
+    {"flood", flood},
+    {"flood-both", flood_both},
+    {"garbage", send_garbage},
+    {"grandchild", [] { leave_grandchild(0); }},
+    {"grandchild-exit3", [] { leave_grandchild(3); }},
+    {"half-line", die_within_a_line},
+    {"handle-usr1", handle_usr1},
+    {"hold", hold},
+    {"ignore-sigterm", ignore_sigterm},
+    {"long-line", write_long_line},
+    {"return5", [] { finish(5); }},
+    {"setup", tell_setup},
+    {"store", use_store},
+    {"store-set", set_and_use_store},
+    {"stuck", be_stuck},
+    {"throw", tell_exception},
+    {"wait", [] { be_busy(); }},
+    {"want-memory", want_memory},
+};
+
 [[noreturn]] void act(const std::string& mode, int rank) {
-  if (mode == "exit3") ::_exit(3);
-  if (mode == "fail-at-2") {
-    say(frames::WorkerStep{2});
-    ::_exit(3);
+  for (const Mode& known : kModes) {
+    if (known.name == mode) known.act();
   }
-  if (mode == "flood-both") flood_both();
-  if (mode == "long-line") write_long_line();
   if (mode == "steps") take_steps(rank);
-  if (mode == "close-stdout") {
-    ::close(STDOUT_FILENO);
-    write_all(STDERR_FILENO, "still here\n");
-    finish(0);
-  }
-  if (mode == "half-line") {
-    write_all(STDOUT_FILENO, "whole\nhalf");
-    ::raise(SIGKILL);
-  }
-  if (mode == "exit0") ::_exit(0);
-  if (mode == "return5") finish(5);
-  if (mode == "describe-exception") describe_for_ever(false);
-  if (mode == "describe-crash") describe_for_ever(true);
-  if (mode == "want-memory") want_memory();
-  if (mode == "dump-core") dump_core();
-  if (mode == "abort") crash();
-  if (mode == "grandchild") leave_grandchild();
-  if (mode == "flood") flood();
-  if (mode == "store-set") {
-    say(frames::StoreCall{6,
-                          {.op = StoreOp::kSet, .keys = {"key"}, .values = {"answer"}, .number = 0, .timeout_ms = 0}});
-    hear();
-    use_store();
-  }
-  if (mode == "store") use_store();
-  if (mode == "throw") {
-    say(frames::WorkerFailure{"std::runtime_error", "no data", "train+0x1 in model.so"});
-    ::_exit(1);
-  }
-  if (mode == "close") {
-    ::close(kAgentFd);
-    wait_forever();
-  }
-  if (mode == "ignore-sigterm") {
-    ::signal(SIGTERM, SIG_IGN);
-    say(frames::WorkerStep{1});
-    be_busy();
-  }
-  if (mode == "wait") be_busy();
   if (mode.starts_with("steps")) {
     const int64_t steps = std::stoll(mode.substr(5));
     say(frames::WorkerStep{steps});
     be_busy(steps);
   }
-  if (mode == "hold") hold();
-  if (mode == "stuck") {
-    say(frames::WorkerStep{1});
-    wait_forever();
-  }
-  if (mode == "handle-usr1") {
-    ::signal(SIGUSR1, print_signal);
-    std::puts("ready");
-    std::fflush(stdout);
-    be_busy();
-  }
-  if (mode == "garbage") {
-    write_all(kAgentFd, frames::frame_of("\xff\xff\xff\xff"));
-    wait_forever();
-  }
-  if (mode == "setup") tell_setup();
-  if (mode == "environment") {
-    say(frames::WorkerReturned{0});
-    ::execl("/usr/bin/env", "env", nullptr);
-  }
-  for (int64_t step = 0; step < 3; ++step) say(frames::WorkerStep{step});
-  std::puts("trained");
-  std::fflush(stdout);
-  finish(0);
+  train();
+  std::abort();  // a mode comes to its own end
 }
 
 [[noreturn]] void be_rank() {
