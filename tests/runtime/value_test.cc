@@ -1,5 +1,6 @@
 #include "fabric/value.h"
 
+#include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -57,7 +58,7 @@ TEST(ValueTest, ListsTheKeysThereAreWhereOneIsMissing) {
 }
 
 TEST(ValueTest, SharesTensorsWithItsCopies) {
-  const Value value = Dict{{"weight", torch::zeros({2})}};
+  const Value value = Dict{{"weight", at::zeros({2})}};
   const Value copy = value;
 
   copy.at("weight").to_tensor().fill_(1);

@@ -1,5 +1,12 @@
 #include "runtime/checkpoint/torch_checkpoint_io.h"
 
+#include <ATen/ops/arange.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/eye.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 
 #include <fstream>
@@ -65,10 +72,10 @@ TEST_F(TorchCheckpointIOTest, ReadsTheOtherValuesOfPython) {
 TEST_F(TorchCheckpointIOTest, ReadsTensorsOfPythonAsTheyWere) {
   const Value value = io_.load(golden("python_protocol_2.pt"));
 
-  EXPECT_TRUE(at::equal(value.at("view").to_tensor(), torch::tensor({2.0F, 3.0F})));
+  EXPECT_TRUE(at::equal(value.at("view").to_tensor(), at::tensor({2.0F, 3.0F})));
   EXPECT_EQ(value.at("view").to_tensor().storage().data(), value.at("base").to_tensor().storage().data());
   EXPECT_EQ(value.at("transposed").to_tensor().strides(), at::IntArrayRef({1, 3}));
-  EXPECT_TRUE(at::equal(value.at("bfloat16").to_tensor(), torch::full({2}, 1.5, torch::kBFloat16)));
+  EXPECT_TRUE(at::equal(value.at("bfloat16").to_tensor(), at::full({2}, 1.5, at::kBFloat16)));
   EXPECT_EQ(value.at("parameter").to_tensor().item<float>(), 1);
   EXPECT_EQ(value.at("empty").to_tensor().sizes(), at::IntArrayRef({0, 4}));
   EXPECT_TRUE(value.at("flags").to_tensor()[0].item<bool>());
@@ -81,7 +88,7 @@ TEST_F(TorchCheckpointIOTest, SaysWhatItRefusesOfPython) {
 }
 
 TEST_F(TorchCheckpointIOTest, KeepsStoragesShared) {
-  const at::Tensor base = torch::arange(6.0F);
+  const at::Tensor base = at::arange(6.0F);
   io_.save(Dict{{"first", base.narrow(0, 0, 3)}, {"second", base.narrow(0, 3, 3)}, {"all", base}}, path_);
 
   const Value loaded = io_.load(path_);
@@ -100,13 +107,13 @@ TEST_F(TorchCheckpointIOTest, WritesAnOptimizersStateByNumber) {
 }
 
 TEST_F(TorchCheckpointIOTest, WritesNothingThatPythonWouldRefuse) {
-  const std::string bytes = pickle_value(Dict{{"list", List{1}}, {"tensor", torch::ones({1})}}).bytes;
+  const std::string bytes = pickle_value(Dict{{"list", List{1}}, {"tensor", at::ones({1})}}).bytes;
 
   EXPECT_THAT(bytes, ::testing::Not(HasSubstr("torch.jit")));
 }
 
 TEST_F(TorchCheckpointIOTest, NamesFileAndRecordOfADamagedStorage) {
-  io_.save(Dict{{"weight", torch::full({4}, 1234.5)}}, path_);
+  io_.save(Dict{{"weight", at::full({4}, 1234.5)}}, path_);
   std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   const float value = 1234.5;
@@ -119,8 +126,8 @@ TEST_F(TorchCheckpointIOTest, NamesFileAndRecordOfADamagedStorage) {
 }
 
 TEST_F(TorchCheckpointIOTest, RefusesTensorsThatHaveNoPlainMemory) {
-  EXPECT_THROW(io_.save(torch::eye(2).to_sparse(), path_), UsageError);
-  EXPECT_THROW(io_.save(torch::empty({2}, torch::kMeta), path_), UsageError);
+  EXPECT_THROW(io_.save(at::eye(2).to_sparse(), path_), UsageError);
+  EXPECT_THROW(io_.save(at::empty({2}, at::kMeta), path_), UsageError);
 }
 
 }  // namespace

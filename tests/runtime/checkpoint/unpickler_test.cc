@@ -1,5 +1,6 @@
 #include "runtime/checkpoint/unpickler.h"
 
+#include <ATen/ops/ones.h>
 #include <c10/core/CPUAllocator.h>
 #include <gmock/gmock.h>
 
@@ -103,7 +104,7 @@ TEST(UnpicklerTest, ChecksATensorAgainstItsStorage) {
 }
 
 TEST(UnpicklerTest, SurvivesEveryPrefixAndEveryChangedByte) {
-  const std::string good = pickle_value(Dict{{"a", List{1, 2.5, "text", true, {}}}, {"w", torch::ones({2, 2})}}).bytes;
+  const std::string good = pickle_value(Dict{{"a", List{1, 2.5, "text", true, {}}}, {"w", at::ones({2, 2})}}).bytes;
   ASSERT_NO_THROW(read(good));
 
   for (size_t i = 0; i < good.size(); ++i) {

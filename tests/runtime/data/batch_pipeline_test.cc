@@ -1,5 +1,7 @@
 #include "fabric/batch_pipeline.h"
 
+#include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -85,7 +87,7 @@ TEST(BatchPipelineTest, EndsEarlyWithBatchesInFlight) {
 TEST(BatchPipelineTest, MakesBatchesWithoutGradients) {
   std::atomic<int> with_gradients = 0;
   const auto make = [&](int64_t batch) {
-    if (torch::GradMode::is_enabled()) ++with_gradients;
+    if (c10::GradMode::is_enabled()) ++with_gradients;
     return number(batch);
   };
   for (const int num_workers : {0, 2}) {
@@ -95,7 +97,7 @@ TEST(BatchPipelineTest, MakesBatchesWithoutGradients) {
   }
 
   EXPECT_EQ(with_gradients, 0);
-  EXPECT_TRUE(torch::GradMode::is_enabled());
+  EXPECT_TRUE(c10::GradMode::is_enabled());
 }
 
 TEST(BatchPipelineTest, LeavesTheTrainersThreadsAlone) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ATen/ops/randint.h>
+#include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 
 #include <cstdint>
