@@ -25,9 +25,13 @@
 
 // A rank ends as the kernel ends it, and may leave a core; a sanitizer would have it otherwise.
 // NOLINTNEXTLINE(bugprone-reserved-identifier)
-extern "C" const char* __asan_default_options() { return "handle_segv=0:disable_coredump=0"; }
+extern "C" [[gnu::visibility("default")]] const char* __asan_default_options() {
+  return "handle_segv=0:disable_coredump=0";
+}
 // NOLINTNEXTLINE(bugprone-reserved-identifier)
-extern "C" const char* __tsan_default_options() { return "handle_segv=0:disable_coredump=0"; }
+extern "C" [[gnu::visibility("default")]] const char* __tsan_default_options() {
+  return "handle_segv=0:disable_coredump=0";
+}
 
 namespace {
 

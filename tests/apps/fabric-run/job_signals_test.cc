@@ -277,8 +277,9 @@ TEST_F(TerminalTest, ControlCReachesTheLauncherAloneAndStopsTheRanksAtAStep) {
   type(kControlC);
 
   EXPECT_EQ(wait(), 75);
-  for (const json& rank : report().at("ranks")) EXPECT_EQ(rank.at("exit_code"), 75) << rank.dump(2);
-  EXPECT_TRUE(report().at("agent_failure").is_null());
+  const json ended = report();
+  for (const json& rank : ended.at("ranks")) EXPECT_EQ(rank.at("exit_code"), 75) << rank.dump(2);
+  EXPECT_TRUE(ended.at("agent_failure").is_null());
 }
 
 TEST_F(TerminalTest, ControlBackslashKillsTheRanks) {
@@ -288,8 +289,9 @@ TEST_F(TerminalTest, ControlBackslashKillsTheRanks) {
   type(kControlBackslash);
 
   EXPECT_EQ(wait(), 128 + SIGQUIT);
-  for (const json& rank : report().at("ranks")) EXPECT_EQ(rank.at("signal"), SIGKILL) << rank.dump(2);
-  EXPECT_TRUE(report().at("agent_failure").is_null());
+  const json ended = report();
+  for (const json& rank : ended.at("ranks")) EXPECT_EQ(rank.at("signal"), SIGKILL) << rank.dump(2);
+  EXPECT_TRUE(ended.at("agent_failure").is_null());
 }
 
 TEST_F(TerminalTest, ATerminalThatIsClosedStopsTheRanksAtAStep) {
