@@ -111,7 +111,8 @@ Status run(CommandLine& line, int& exit_code) {
 }  // namespace fabric::agent
 
 int main(int argc, char** argv) {
-  using namespace fabric;
+  namespace agent = fabric::agent;
+  namespace exit_code = fabric::exit_code;
   CLI::App app("Runs the ranks of one node for fabric-run, which starts it.", "fabric-agent");
   agent::CommandLine line;
   agent::describe_options(app, line);
@@ -123,8 +124,8 @@ int main(int argc, char** argv) {
   if (line.options.worker.empty()) line.options.worker = agent::worker_beside_agent();
   line.options.environment = agent::read_environment(environ);
 
-  int exit_code = exit_code::kFailure;
-  const Status status = agent::run(line, exit_code);
+  int code = exit_code::kFailure;
+  const fabric::Status status = agent::run(line, code);
   if (!status.ok()) std::fprintf(stderr, "fabric-agent: %s\n", status.message().c_str());
-  return exit_code;
+  return code;
 }

@@ -15,7 +15,7 @@ Environment read_environment(const char* const* entries) {
 
 std::vector<std::string> to_entries(const Environment& environment) {
   std::vector<std::string> entries;
-  for (const auto& [name, value] : environment) entries.push_back(name + '=' + value);
+  for (const auto& [name, value] : environment) entries.push_back(concat(name, '=', value));
   return entries;
 }
 

@@ -125,7 +125,7 @@ int run(const EndCommand& command) {
 }  // namespace fabric::launcher
 
 int main(int argc, char** argv) {
-  using namespace fabric::launcher;
-  return std::visit([](const auto& command) { return run(command); },
-                    parse_command_line(std::vector<std::string>(argv + 1, argv + argc)));
+  namespace launcher = fabric::launcher;
+  return std::visit([](const auto& command) { return launcher::run(command); },
+                    launcher::parse_command_line(std::vector<std::string>(argv + 1, argv + argc)));
 }

@@ -150,7 +150,7 @@ bool come_to_foreground() {
 }
 
 std::string action_of(const Failure& failure, const ChildOptions& options) {
-  const std::string start = concat("start program '", options.program, "'");
+  std::string start = concat("start program '", options.program, "'");
   if (failure.step == Step::kExec) return start;
   if (failure.step == Step::kSetup) return concat(start, " (", describe(failure.setup, options.setup), ")");
   const bool is_descriptors = failure.step == Step::kDescriptors;

@@ -24,18 +24,17 @@
 #include "frames/messages.h"
 
 // A rank ends as the kernel ends it, and may leave a core; a sanitizer would have it otherwise.
-// NOLINTNEXTLINE(bugprone-reserved-identifier)
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming)
 extern "C" [[gnu::visibility("default")]] const char* __asan_default_options() {
   return "handle_segv=0:disable_coredump=0";
 }
-// NOLINTNEXTLINE(bugprone-reserved-identifier)
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming)
 extern "C" [[gnu::visibility("default")]] const char* __tsan_default_options() {
   return "handle_segv=0:disable_coredump=0";
 }
 
+namespace fabric::agent {
 namespace {
-
-using namespace fabric;
 
 constexpr int kAgentFd = 3;
 constexpr int kCrashFd = 4;
@@ -429,8 +428,9 @@ pid_t fork_rank(const frames::ForkRank& request, std::vector<UniqueFd> descripto
 }
 
 }  // namespace
+}  // namespace fabric::agent
 
 int main(int argc, char** argv) {
-  if (argc == 4 && std::string(argv[1]) == "--forkserver") be_fork_server(std::atoi(argv[2]));
-  be_rank();
+  if (argc == 4 && std::string(argv[1]) == "--forkserver") fabric::agent::be_fork_server(std::atoi(argv[2]));
+  fabric::agent::be_rank();
 }
