@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "core/concat.h"
+
 namespace fabric::agent {
 
 Environment read_environment(const char* const* entries) {
