@@ -62,7 +62,7 @@ class SupervisorRig {
 
   /// Runs the loop until `predicate` holds, for ten seconds at most. Returns whether it does.
   bool run_until(std::function<bool()> predicate) {
-    const TimePoint end = clock_.now() + std::chrono::seconds(10);
+    const TimePoint end = clock_.now() + std::chrono::seconds(60);
     process::TimerId timer;
     std::function<void()> look = [&] {
       if (predicate() || clock_.now() > end) return loop_->stop();
