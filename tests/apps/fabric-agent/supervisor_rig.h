@@ -60,7 +60,7 @@ class SupervisorRig {
   void order(const CoordinatorMessage& message) { to_supervisor(message); }
   void to_supervisor(const frames::ToSupervisor& message) { link_->send(frames::encode(message)); }
 
-  /// Runs the loop until `predicate` holds, for ten seconds at most. Returns whether it does.
+  /// Runs the loop until `predicate` holds, for a minute at most. Returns whether it does.
   bool run_until(std::function<bool()> predicate) {
     const TimePoint end = clock_.now() + std::chrono::seconds(60);
     process::TimerId timer;
