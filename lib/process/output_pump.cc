@@ -98,11 +98,11 @@ void OutputPump::await_line_end() {
   patience_ = loop_.call_at(last_read_ + kPatience, [this] { log_beginning(); });
 }
 
-// The end of a line that waits usually comes with the next read. One who shows progress without line ends does not write
-// it, and wants to see in the log what there is.
+// The end of a line that waits usually comes with the next read, which a busy loop may owe. One who shows progress without
+// line ends does not write it, and wants to see in the log what there is.
 void OutputPump::log_beginning() {
   patience_ = {};
-  if (loop_.clock().now() >= last_read_ + kPatience) write_log(used_);
+  if (loop_.clock().now() >= last_read_ + kPatience && !read_once()) write_log(used_);
   await_line_end();
 }
 

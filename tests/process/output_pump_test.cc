@@ -23,6 +23,7 @@ struct Output {
   std::vector<std::string> lines;
   bool is_closed = false;
   std::unique_ptr<OutputPump> pump;
+  std::function<void()> slow_down = [] {};  // called with each text
 
   void write(std::string_view text) const {
     while (!text.empty()) {
@@ -51,6 +52,7 @@ class OutputPumpTest : public ::testing::Test {
     sink.log = log_.get();
     sink.text = [&output](std::string_view text) {
       for_each_line(text, [&](std::string_view line) { output.lines.emplace_back(line); });
+      output.slow_down();
     };
     sink.closed = [this, &output] {
       output.is_closed = true;
@@ -176,6 +178,22 @@ TEST_F(OutputPumpTest, LogsTheBeginningOfALineWhoseEndDoesNotCome) {
   first_.write(" 20 %\nend\n");
   EXPECT_TRUE(run_until([this] { return first_.lines.size() == 2; }));
   EXPECT_EQ(log_text(), "10 % 20 %\nend\n");
+}
+
+TEST_F(OutputPumpTest, KeepsALineWholeWhoseEndABusyLoopIsLateToRead) {
+  Output second;
+  start(second);
+  first_.write("one ");
+  std::string seen;
+  second.slow_down = [&] {
+    std::this_thread::sleep_for(OutputPump::kPatience);
+    first_.write("line\n");
+    loop_->call_after(Nanoseconds(0), [&] { seen = log_text(); });
+  };
+  loop_->call_after(10ms, [&] { second.write("another line\n"); });  // the beginning has been read
+
+  EXPECT_TRUE(run_until([&] { return !seen.empty(); }));
+  EXPECT_EQ(seen, "another line\none line\n");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -131,8 +132,11 @@ std::string now() {
 }
 
 void print_signal(int number) {
-  const std::string line = "got signal " + std::to_string(number) + "\n";
-  write_all(STDOUT_FILENO, line);
+  std::array<char, 16> digits;
+  const char* const end = std::to_chars(digits.begin(), digits.end(), number).ptr;
+  write_all(STDOUT_FILENO, "got signal ");
+  write_all(STDOUT_FILENO, {digits.data(), static_cast<size_t>(end - digits.data())});
+  write_all(STDOUT_FILENO, "\n");
 }
 
 [[noreturn]] void leave_grandchild(int code) {

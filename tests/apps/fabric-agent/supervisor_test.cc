@@ -107,17 +107,26 @@ TEST(SupervisorTest, SharesOutThreadsWithoutABindingToo) {
   EXPECT_THAT(rig.report(1).last_log_lines, IsSupersetOf(told_by({all, share})));
 }
 
+// ThreadSanitizer lifts a limit of the address space, AddressSanitizer needs a large one.
+#ifdef __SANITIZE_THREAD__
+constexpr int64_t kMemory = INT64_MAX;
+constexpr const char* kMemoryLine = "memory -1";
+#else
+constexpr int64_t kMemory = int64_t{1} << 60;
+constexpr const char* kMemoryLine = "memory 1152921504606846976";
+#endif
+
 TEST(SupervisorTest, GivesRanksTheirDirectoryAndTheirLimits) {
   SupervisorRig rig;
   GenerationPlan plan = rig.plan("setup");
   plan.workdir = "/usr";
-  plan.limits = {0, 100, int64_t{1} << 60, 1'000};  // a sanitizer reserves a large address space
+  plan.limits = {0, 100, kMemory, 1'000};
 
   rig.start(plan);
   ASSERT_TRUE(rig.run_until_stopped());
 
-  EXPECT_THAT(rig.report().last_log_lines, IsSupersetOf({"directory /usr", "core 0", "files 100",
-                                                         "memory 1152921504606846976", "processes 1000", "threads 3"}))
+  EXPECT_THAT(rig.report().last_log_lines,
+              IsSupersetOf({"directory /usr", "core 0", "files 100", kMemoryLine, "processes 1000", "threads 3"}))
       << rig.report().message;
 }
 
