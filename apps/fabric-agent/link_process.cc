@@ -83,8 +83,7 @@ Status run(UniqueFd coordinator_socket, UniqueFd supervisor_socket, pid_t superv
   FABRIC_RETURN_IF_ERROR(loop->watch(pidfd.get(), EPOLLIN, [&](uint32_t) { loop->stop(); }));
   const auto on_signal = [&](int number) {
     if (number == SIGCHLD) return;  // the supervisor's end comes through its pidfd
-    link->shut_down(exit_code::kSignalBase + number,
-                    concat("the agent was told to end (", signal_name(number), ")"));
+    link->shut_down(exit_code::kSignalBase + number, concat("the agent was told to end (", signal_name(number), ")"));
   };
   FABRIC_ASSIGN_OR_RETURN(
       const std::unique_ptr<process::SignalWatcher> signals,

@@ -24,7 +24,8 @@ namespace fabric::agent {
 /// A supervisor in this process whose link is the test, and whose worker is rank_program.
 class SupervisorRig {
  public:
-  explicit SupervisorRig(RankLimits limits = {}, const std::string& worker = FABRIC_RANK_PROGRAM, NodeFiles node_files = {})
+  explicit SupervisorRig(RankLimits limits = {}, const std::string& worker = FABRIC_RANK_PROGRAM,
+                         NodeFiles node_files = {})
       : loop_(std::move(*process::EventLoop::create(clock_))), starter_(worker) {
     EXPECT_TRUE(process::become_subreaper().ok());
     int ends[2];
