@@ -108,12 +108,15 @@ TEST(SupervisorTest, SharesOutThreadsWithoutABindingToo) {
 }
 
 // ThreadSanitizer lifts a limit of the address space, AddressSanitizer needs a large one.
-#ifdef __SANITIZE_THREAD__
+#if defined(__SANITIZE_THREAD__)
 constexpr int64_t kMemory = INT64_MAX;
 constexpr const char* kMemoryLine = "memory -1";
-#else
+#elif defined(__SANITIZE_ADDRESS__)
 constexpr int64_t kMemory = int64_t{1} << 60;
 constexpr const char* kMemoryLine = "memory 1152921504606846976";
+#else
+constexpr int64_t kMemory = int64_t{1} << 30;
+constexpr const char* kMemoryLine = "memory 1073741824";
 #endif
 
 TEST(SupervisorTest, GivesRanksTheirDirectoryAndTheirLimits) {
