@@ -4,6 +4,8 @@
 
 #include <sstream>
 
+#include "core/worker_command.h"
+
 namespace fabric::agent {
 namespace {
 
@@ -36,12 +38,9 @@ Result<StartedRank> ExecRankStarter::start_now(const RankLaunch& launch) const {
   environment["FABRIC_CRASH_FD"] = std::to_string(kWorkerCrashFd);
 
   process::ChildOptions options;
-  options.program = worker_;
-  if (!launch.wrapper.empty()) {
-    FABRIC_ASSIGN_OR_RETURN(options.program, find_command(launch.wrapper.front(), environment));
-    options.arguments.assign(launch.wrapper.begin() + 1, launch.wrapper.end());
-    options.arguments.push_back(worker_);
-  }
+  const std::vector<std::string> command = rank_command(worker_, launch.wrapper);
+  FABRIC_ASSIGN_OR_RETURN(options.program, find_command(command.front(), environment));
+  options.arguments.assign(command.begin() + 1, command.end());
   options.environment = to_entries(environment);
   options.setup = launch.setup;
   options.inherit = {{worker_end.get(), kWorkerAgentFd}, {rank.crash_file.get(), kWorkerCrashFd}};

@@ -8,16 +8,13 @@
 #include <csignal>
 #include <utility>
 
+#include "core/worker_command.h"
 #include "frames/codec.h"
 #include "frames/descriptor_packet.h"
 #include "process/pipe.h"
 
 namespace fabric::agent {
-namespace {
-
-constexpr int kServerFd = 3;  // in the fork server
-
-}  // namespace
+namespace {}  // namespace
 
 Result<std::unique_ptr<ForkServer>> ForkServer::start(process::EventLoop& loop, const ForkServerSpec& spec,
                                                       Callbacks callbacks) {
@@ -39,9 +36,10 @@ Status ForkServer::start_process(const ForkServerSpec& spec) {
   if (::fcntl(socket_.get(), F_SETFL, O_NONBLOCK) != 0) return errno_status(errno, "make a socket non-blocking");
   process::ChildOptions options;
   options.program = spec.worker;
-  options.arguments = {"--forkserver", std::to_string(kServerFd), spec.program};
+  options.arguments = fork_server_command(spec.worker, spec.program);
+  options.arguments.erase(options.arguments.begin());
   options.environment = to_entries(spec.environment);
-  options.inherit = {{servers_end.get(), kServerFd}};
+  options.inherit = {{servers_end.get(), kForkServerFd}};
   options.stdout_to = process::ChildStream::kNull;
   FABRIC_ASSIGN_OR_RETURN(process_, process::Child::spawn(options));
   FABRIC_RETURN_IF_ERROR(loop_.watch(socket_.get(), EPOLLIN, [this](uint32_t) { on_readable(); }));

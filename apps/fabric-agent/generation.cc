@@ -10,7 +10,7 @@ constexpr Nanoseconds kRoundsAtMost = std::chrono::seconds(2);
 
 }  // namespace
 
-Generation::Generation(const RankContext& context, GenerationPlan plan, std::vector<RankCores> cores,
+Generation::Generation(const RankContext& context, GenerationPlan plan, std::vector<process::RankCores> cores,
                        GenerationPort port)
     : context_(context), plan_(std::move(plan)), cores_(std::move(cores)), port_(std::move(port)) {
   for (size_t rank = 0; rank < cores_.size(); ++rank) {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "core/agent_messages.h"
-#include "core_placement.h"
 #include "frames/messages.h"
+#include "process/core_placement.h"
 #include "rank_environment.h"
 #include "rank_process.h"
 
@@ -28,7 +28,8 @@ struct GenerationPort {
 class Generation final : public RankObserver {
  public:
   /// Starts nothing yet. `context` is borrowed; `cores` has an entry for each rank of the plan.
-  Generation(const RankContext& context, GenerationPlan plan, std::vector<RankCores> cores, GenerationPort port);
+  Generation(const RankContext& context, GenerationPlan plan, std::vector<process::RankCores> cores,
+             GenerationPort port);
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
   ~Generation() override;
@@ -63,7 +64,7 @@ class Generation final : public RankObserver {
 
   const RankContext& context_;
   GenerationPlan plan_;
-  std::vector<RankCores> cores_;  // by local rank
+  std::vector<process::RankCores> cores_;  // by local rank
   GenerationPort port_;
   std::vector<std::unique_ptr<RankProcess>> ranks_;  // by local rank
   size_t ranks_left_ = 0;

@@ -11,8 +11,8 @@
 #include <optional>
 
 #include "core/version.h"
-#include "cpu_topology.h"
 #include "memory_group.h"
+#include "process/cpu_topology.h"
 
 namespace fabric::agent {
 namespace {
@@ -34,33 +34,6 @@ uint64_t limit_in(const std::string& path) {
 
 }  // namespace
 
-std::string first_line(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
-
-std::vector<int> numbers_in_list(std::string_view list) {
-  std::vector<int> numbers;
-  const char* at = list.data();
-  const char* const end = at + list.size();
-  while (at < end) {
-    int first = 0;
-    const auto [next, error] = std::from_chars(at, end, first);
-    if (error != std::errc()) break;
-    at = next;
-    int last = first;
-    if (at < end && *at == '-') at = std::from_chars(at + 1, end, last).ptr;
-    for (int number = first; number <= last; ++number) numbers.push_back(number);
-    if (at < end && *at == ',')
-      ++at;
-    else
-      break;
-  }
-  return numbers;
-}
-
 // A limit of any group above holds too.
 uint64_t cgroup_memory_limit(const NodeFiles& files) {
   uint64_t limit = kNoLimit;
@@ -76,9 +49,9 @@ NodeReport read_node(const NodeFiles& files) {
   node.hostname = hostname();
   node.fabric_version = kVersion;
   node.num_cores = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
-  node.affinity = allowed_cpus();
+  node.affinity = process::allowed_cpus();
   node.num_numa_nodes = static_cast<int>(
-      std::max<size_t>(1, numbers_in_list(first_line(files.sys + "/devices/system/node/has_memory")).size()));
+      std::max<size_t>(1, process::numbers_in_list(first_line(files.sys + "/devices/system/node/has_memory")).size()));
   struct sysinfo info {};
   if (::sysinfo(&info) == 0) node.memory_bytes = uint64_t{info.totalram} * info.mem_unit;
   node.memory_bytes = std::min(node.memory_bytes, cgroup_memory_limit(files));

@@ -2,7 +2,7 @@
 
 namespace fabric::agent {
 
-RankLaunch launch_of(const Assignment& rank, const RankCores& cores, const Environment& inherited) {
+RankLaunch launch_of(const Assignment& rank, const process::RankCores& cores, const Environment& inherited) {
   const GenerationPlan& plan = rank.plan;
   RankLaunch launch;
   launch.program = plan.program;

@@ -5,7 +5,7 @@
 
 #include "core/generation_plan.h"
 #include "core/process_setup.h"
-#include "core_placement.h"
+#include "process/core_placement.h"
 #include "rank_environment.h"
 
 namespace fabric::agent {
@@ -21,6 +21,6 @@ struct RankLaunch {
 };
 
 /// Returns how the rank starts. `inherited` is the agent's environment.
-RankLaunch launch_of(const Assignment& rank, const RankCores& cores, const Environment& inherited);
+RankLaunch launch_of(const Assignment& rank, const process::RankCores& cores, const Environment& inherited);
 
 }  // namespace fabric::agent

@@ -155,18 +155,14 @@ void Supervisor::start_generation(GenerationPlan plan) {
   port.store_call = [this](int local_rank, frames::StoreCall call) { forward_store_call(local_rank, std::move(call)); };
   port.other_children = [this] { return other_children(); };
   port.stopped = [this] { on_generation_stopped(); };
-  std::vector<RankCores> cores = place_ranks(plan);
+  std::vector<process::RankCores> cores = place_ranks(plan);
   generation_ = std::make_unique<Generation>(context_, std::move(plan), std::move(cores), std::move(port));
   generation_->start(options_.inherited);
   if (lease_until_.has_value() && *lease_until_ <= loop_.clock().now()) on_lease_lapsed();
 }
 
-std::vector<RankCores> Supervisor::place_ranks(const GenerationPlan& plan) {
-  const std::vector<int> allowed = allowed_cpus();
-  // Without a binding their number is enough: a large node has hundreds of files to read.
-  const std::vector<Cpu> cpus =
-      plan.binding == Binding::kNone ? std::vector<Cpu>(allowed.size()) : read_topology(options_.node_files, allowed);
-  CorePlacement placement = place_on_cores(cpus, plan.binding, wanted_nodes(plan, accelerators_));
+std::vector<process::RankCores> Supervisor::place_ranks(const GenerationPlan& plan) {
+  process::CorePlacement placement = process::place_ranks(plan, accelerators_, options_.node_files);
   if (!placement.warning.empty())
     log_.warning("the binding of ranks is not as wanted", {{"reason", placement.warning}});
   return std::move(placement.ranks);

@@ -77,7 +77,7 @@ class Supervisor {
   void on_order(const Other&) {}  // Welcome and HeartbeatAck are the link's
   void start_generation(GenerationPlan plan);
   bool runs(GenerationId generation) const { return generation_ != nullptr && generation_->id() == generation; }
-  std::vector<RankCores> place_ranks(const GenerationPlan& plan);
+  std::vector<process::RankCores> place_ranks(const GenerationPlan& plan);
   void drop_next_plan();
   void on_generation_stopped();
   void forward_store_call(int local_rank, frames::StoreCall call);

@@ -67,7 +67,7 @@ Result<ElfFile> open_elf(const std::string& path) {
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) return errno_status(errno, concat("look at program '", path, "'"));
   ElfFile file(std::move(fd), static_cast<uint64_t>(info.st_size), path);
-  if (!S_ISREG(info.st_mode)) return file.refuse("it is not a regular file");
+  if (!S_ISREG(info.st_mode)) return file.refuse(concat("it is not a regular file; ", kHowToBuild));
   return file;
 }
 

@@ -19,10 +19,10 @@ class NodeProbeTest : public ::testing::Test {
 };
 
 TEST_F(NodeProbeTest, ReadsListsOfTheKernel) {
-  EXPECT_EQ(numbers_in_list("0"), std::vector<int>{0});
-  EXPECT_EQ(numbers_in_list("0-3,8"), (std::vector<int>{0, 1, 2, 3, 8}));
-  EXPECT_EQ(numbers_in_list(""), std::vector<int>{});
-  EXPECT_EQ(numbers_in_list("x"), std::vector<int>{});
+  EXPECT_EQ(process::numbers_in_list("0"), std::vector<int>{0});
+  EXPECT_EQ(process::numbers_in_list("0-3,8"), (std::vector<int>{0, 1, 2, 3, 8}));
+  EXPECT_EQ(process::numbers_in_list(""), std::vector<int>{});
+  EXPECT_EQ(process::numbers_in_list("x"), std::vector<int>{});
 }
 
 TEST_F(NodeProbeTest, TakesTheLowestLimitOfAllGroupsAbove) {

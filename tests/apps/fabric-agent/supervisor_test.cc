@@ -71,7 +71,7 @@ TEST(SupervisorTest, GivesRanksTheirEnvironment) {
 }
 
 /// What a rank of mode "setup" says of its CPUs and threads if it was placed on `cores`.
-std::vector<std::string> told_by(const RankCores& cores) {
+std::vector<std::string> told_by(const process::RankCores& cores) {
   std::string cpus = "cpus";
   for (const int cpu : cores.cpus) cpus += ' ' + std::to_string(cpu);
   return {cpus, "threads " + std::to_string(cores.num_cores)};
@@ -87,7 +87,8 @@ TEST(SupervisorTest, BindsEachRankToItsShareOfTheCores) {
     rig.start(plan);
     ASSERT_TRUE(rig.run_until_stopped());
 
-    const CorePlacement wanted = place_on_cores(read_topology({}, allowed_cpus()), binding, {-1, -1});
+    const process::CorePlacement wanted =
+        process::place_on_cores(process::read_topology({}, process::allowed_cpus()), binding, {-1, -1});
     for (const int rank : {0, 1}) {
       EXPECT_THAT(rig.report(rank).last_log_lines, IsSupersetOf(told_by(wanted.ranks.at(static_cast<size_t>(rank)))));
     }
@@ -102,7 +103,7 @@ TEST(SupervisorTest, SharesOutThreadsWithoutABindingToo) {
   rig.start(plan);
   ASSERT_TRUE(rig.run_until_stopped());
 
-  const std::vector<int> all = allowed_cpus();
+  const std::vector<int> all = process::allowed_cpus();
   const int share = std::max(1, static_cast<int>(all.size()) / 2);
   EXPECT_THAT(rig.report(1).last_log_lines, IsSupersetOf(told_by({all, share})));
 }

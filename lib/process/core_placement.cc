@@ -1,11 +1,11 @@
-#include "core_placement.h"
+#include "process/core_placement.h"
 
 #include <algorithm>
 #include <map>
 
 #include "core/concat.h"
 
-namespace fabric::agent {
+namespace fabric::process {
 namespace {
 
 /// The CPUs of one core that may be used.
@@ -135,6 +135,15 @@ CorePlacement place_on_cores(const std::vector<Cpu>& cpus, Binding binding, cons
                                     : place_by_nodes(nodes_of(cpus), wanted_nodes);
 }
 
+CorePlacement place_ranks(const GenerationPlan& plan, const std::vector<AcceleratorReport>& accelerators,
+                          const NodeFiles& files) {
+  const std::vector<int> allowed = allowed_cpus();
+  // Without a binding their number is enough: a large node has hundreds of files to read.
+  const std::vector<Cpu> cpus =
+      plan.binding == Binding::kNone ? std::vector<Cpu>(allowed.size()) : read_topology(files, allowed);
+  return place_on_cores(cpus, plan.binding, wanted_nodes(plan, accelerators));
+}
+
 std::vector<int> wanted_nodes(const GenerationPlan& plan, const std::vector<AcceleratorReport>& accelerators) {
   std::vector<int> wanted(static_cast<size_t>(std::max(plan.local_world_size, 0)), -1);
   // What a job chooses by a variable of its own is numbered otherwise than the driver numbered it for us.
@@ -144,4 +153,4 @@ std::vector<int> wanted_nodes(const GenerationPlan& plan, const std::vector<Acce
   return wanted;
 }
 
-}  // namespace fabric::agent
+}  // namespace fabric::process

@@ -5,9 +5,9 @@
 
 #include "core/generation_plan.h"
 #include "core/node_report.h"
-#include "cpu_topology.h"
+#include "process/cpu_topology.h"
 
-namespace fabric::agent {
+namespace fabric::process {
 
 /// Where one rank runs.
 struct RankCores {
@@ -31,7 +31,11 @@ struct CorePlacement {
 /// kNuma: each rank gets all cores of one NUMA node: the one it wishes for, else the ranks are spread over the nodes.
 CorePlacement place_on_cores(const std::vector<Cpu>& cpus, Binding binding, const std::vector<int>& wanted_nodes);
 
+/// Places the ranks of `plan` on the CPUs of this node that this process may run on.
+CorePlacement place_ranks(const GenerationPlan& plan, const std::vector<AcceleratorReport>& accelerators,
+                          const NodeFiles& files);
+
 /// Returns the NUMA nodes that the local ranks of `plan` would like to be on, those of the accelerators that they use.
 std::vector<int> wanted_nodes(const GenerationPlan& plan, const std::vector<AcceleratorReport>& accelerators);
 
-}  // namespace fabric::agent
+}  // namespace fabric::process

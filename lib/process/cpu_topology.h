@@ -3,9 +3,9 @@
 #include <string_view>
 #include <vector>
 
-#include "node_probe.h"
+#include "process/kernel_files.h"
 
-namespace fabric::agent {
+namespace fabric::process {
 
 /// What the kernel schedules on: a core, or one of its hyper-threads.
 struct Cpu {
@@ -20,4 +20,4 @@ std::vector<int> allowed_cpus();
 /// Returns where the `allowed` CPUs lie, in their order. One whose place is not known is a core of its own, on node 0.
 std::vector<Cpu> read_topology(const NodeFiles& files, const std::vector<int>& allowed);
 
-}  // namespace fabric::agent
+}  // namespace fabric::process

@@ -1,4 +1,4 @@
-#include "cpu_topology.h"
+#include "process/cpu_topology.h"
 
 #include <sched.h>
 
@@ -7,7 +7,7 @@
 
 #include "core/concat.h"
 
-namespace fabric::agent {
+namespace fabric::process {
 
 std::vector<int> allowed_cpus() {
   std::vector<int> cpus;
@@ -42,4 +42,4 @@ std::vector<Cpu> read_topology(const NodeFiles& files, const std::vector<int>& a
   return cpus;
 }
 
-}  // namespace fabric::agent
+}  // namespace fabric::process

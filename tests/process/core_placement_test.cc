@@ -1,4 +1,4 @@
-#include "core_placement.h"
+#include "process/core_placement.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 #include "core/concat.h"
 #include "support/temporary_directory.h"
 
-namespace fabric::agent {
+namespace fabric::process {
 namespace {
 
 using ::testing::ElementsAre;
@@ -208,4 +208,4 @@ TEST(WantedNodesTest, AreThoseOfTheAcceleratorsThatRanksUse) {
 }
 
 }  // namespace
-}  // namespace fabric::agent
+}  // namespace fabric::process
