@@ -19,11 +19,17 @@ Ends with the first failing rank's exit code, or with
   2   the command line is wrong        128 + N  signal N ended a rank, or the job
   75  stopped at an agreed step, start it again
 
-`fabric-run validate JOB` checks a job file and starts nothing.)";
+`fabric-run validate JOB` checks a job file, `fabric-run explain JOB` prints what would be started and where each
+value comes from, `fabric-run schema` prints a JSON schema of job files for editors. None of them starts anything.)";
 
-void describe_job(CLI::App& app, std::string& job, std::vector<std::string>& overrides) {
-  app.add_option("JOB", job, "The job file (YAML; docs/job-file.md)")->required();
-  app.add_option("--set", overrides, "Set a key of the job, as in --set args.epochs=3; may be given several times")
+template <class JobCommand>
+void describe_job(CLI::App& app, JobCommand& command) {
+  app.add_option("JOB", command.job, "The job file (YAML; docs/job-file.md)")->required();
+  app.add_option("--profile", command.profile, "Lay this one of the job's profiles over it")
+      ->type_name("NAME")
+      ->check([](const std::string& name) { return name.empty() ? "must be a name, but is empty" : ""; });
+  app.add_option("--set", command.overrides,
+                 "Set a key of the job, as in --set args.epochs=3; may be given several times")
       ->type_name("PATH=VALUE")
       ->expected(1)
       ->take_all();
@@ -60,7 +66,7 @@ void describe_wrapper(CLI::App& app, RunCommand& run) {
 void describe_run(CLI::App& app, RunCommand& run) {
   app.set_version_flag("--version", std::string("fabric-run ") + kVersion);
   app.footer(kFooter);
-  describe_job(app, run.job, run.overrides);
+  describe_job(app, run);
   app.add_option("--run-dir", run.runs_directory, "Directory in which the run's directory is made (default: runs)")
       ->type_name("DIR");
   app.add_option("--run-id", run.run_id, "Name of the run and of its directory (default: job name, time, 4 hex digits)")
@@ -72,7 +78,9 @@ void describe_run(CLI::App& app, RunCommand& run) {
                    : "must be 1 to 64 letters, digits, '.', '_' or '-', not start with '.' or '-', and not be 'latest'";
       });
   describe_wrapper(app, run);
-  app.add_flag("--json", run.json, "Print events and output of ranks as one JSON object a line");
+  app.add_flag("--dry-run", run.dry_run, "Print what would be started, and where each value comes from; start nothing");
+  app.add_flag("--json", run.json,
+               "Print events and output of ranks as one JSON object a line, or the plan as one object");
   app.add_flag_callback(
       "--no-color", [&run] { run.color = false; }, "Print no colors, as with NO_COLOR set");
   app.add_flag_callback(
@@ -98,17 +106,28 @@ std::optional<EndCommand> parse(CLI::App& app, std::vector<std::string> argument
 }  // namespace
 
 Command parse_command_line(std::vector<std::string> arguments) {
-  // Not a subcommand of CLI11: a job file may be called validate too, as ./validate.
+  // Not subcommands of CLI11: a job file may be called validate too, as ./validate.
   if (!arguments.empty() && arguments.front() == "validate") {
     arguments.erase(arguments.begin());
     CLI::App app("Checks a job file, starts nothing.", "fabric-run validate");
     ValidateCommand validate;
-    describe_job(app, validate.job, validate.overrides);
+    describe_job(app, validate);
     if (auto end = parse(app, std::move(arguments))) return *end;
     return validate;
   }
-  CLI::App app("Runs a training job: starts its ranks, watches them, and ends as they did.", "fabric-run");
+  if (!arguments.empty() && arguments.front() == "schema") {
+    arguments.erase(arguments.begin());
+    CLI::App app("Prints a JSON schema of job files, for editors.", "fabric-run schema");
+    if (auto end = parse(app, std::move(arguments))) return *end;
+    return SchemaCommand{};
+  }
+  const bool explains = !arguments.empty() && arguments.front() == "explain";
+  if (explains) arguments.erase(arguments.begin());
+  CLI::App app(explains ? "Prints what a job would start, and where each value comes from. Starts nothing."
+                        : "Runs a training job: starts its ranks, watches them, and ends as they did.",
+               explains ? "fabric-run explain" : "fabric-run");
   RunCommand run;
+  run.dry_run = explains;
   describe_run(app, run);
   if (auto end = parse(app, std::move(arguments))) return *end;
   return run;

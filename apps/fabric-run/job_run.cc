@@ -1,6 +1,5 @@
 #include "job_run.h"
 
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,13 +13,9 @@
 #include "core/exit_report.h"
 #include "core/log.h"
 #include "display_log.h"
-#include "event_journal.h"
-#include "job/job_json.h"
 #include "local_agent.h"
 #include "process/reaper.h"
 #include "process/signals.h"
-#include "program_copy.h"
-#include "run_directory.h"
 #include "run_report.h"
 #include "terminal_loan.h"
 
@@ -30,13 +25,6 @@ namespace {
 constexpr Nanoseconds kAgentEndTimeout = std::chrono::seconds(10);
 constexpr Nanoseconds kKillTimeout = std::chrono::seconds(2);
 constexpr Nanoseconds kReaderPatience = std::chrono::seconds(5);
-constexpr const char* kAgentId = "node0";
-
-uint16_t random_suffix() {
-  uint16_t value = 0;
-  if (::getrandom(&value, sizeof value, 0) != sizeof value) value = static_cast<uint16_t>(::getpid());
-  return value;
-}
 
 bool is_of_rank(const rendezvous::Fields& fields, int rank) {
   const rendezvous::Fields::value_type wanted{"rank", int64_t{rank}};
@@ -46,8 +34,9 @@ bool is_of_rank(const rendezvous::Fields& fields, int rank) {
 /// One run of one job. Members are destroyed last to first: whatever calls back goes before what it calls.
 class JobRun {
  public:
-  JobRun(RunRequest request, const Clock& clock, process::EventLoop& loop)
+  JobRun(RunRequest request, RunFiles files, const Clock& clock, process::EventLoop& loop)
       : request_(std::move(request)),
+        files_(std::move(files)),
         clock_(clock),
         loop_(loop),
         started_at_(clock.now()),
@@ -58,14 +47,16 @@ class JobRun {
         grpc_log_(*log_) {
     report_.start_ns = clock.wall_ns();
     report_.start_boot_ns = started_at_.since_boot.count();
-    report_.name = request_.job.name;
+    report_.name = request_.spec().name;
+    report_.run_id = files_.run_id;
+    report_.run_directory = files_.directory.path;
+    report_.program = {files_.program, request_.spec().program};
   }
 
   Result<int> run();
 
  private:
   std::unique_ptr<Log> make_log();
-  Status make_directory();
   Status start_agent(const GenerationPlan& common_plan);
   Status start_coordinator(rendezvous::Settings settings);
   void say_what_starts(const rendezvous::Settings& settings);
@@ -81,6 +72,7 @@ class JobRun {
   int write_report();
 
   RunRequest request_;
+  RunFiles files_;
   const Clock& clock_;
   process::EventLoop& loop_;
   TimePoint started_at_;
@@ -90,9 +82,6 @@ class JobRun {
   std::unique_ptr<Log> log_;
   control::GrpcLogRoute grpc_log_;
   RunReport report_;
-  RunDirectory directory_;
-  std::string program_;  // the run's own copy
-  std::optional<EventJournal> journal_;
   bool has_told_of_journal_ = false;
   std::optional<TerminalLoan> terminal_;  // while a rank has it
   std::unique_ptr<process::SignalWatcher> signals_;
@@ -103,10 +92,7 @@ class JobRun {
 
 Result<int> JobRun::run() {
   FABRIC_RETURN_IF_ERROR(process::become_subreaper());  // of what an agent that is killed leaves behind
-  FABRIC_RETURN_IF_ERROR(make_directory());
-  rendezvous::Settings settings =
-      make_settings(request_.job, request_.cluster,
-                    {report_.run_id, directory_.path, program_, request_.current_directory, request_.wrapper});
+  rendezvous::Settings settings = settings_of(request_, files_.run_id, files_.directory.path, files_.program);
   if (request_.wrapper.has_terminal) terminal_.emplace();
   FABRIC_RETURN_IF_ERROR(start_agent(settings.base));  // before gRPC has threads
   FABRIC_RETURN_IF_ERROR(start_coordinator(std::move(settings)));
@@ -121,28 +107,9 @@ std::unique_ptr<Log> JobRun::make_log() {
   return std::make_unique<FdLog>(STDERR_FILENO, "fabric-run", least, clock_);
 }
 
-Status JobRun::make_directory() {
-  report_.run_id =
-      request_.run_id.empty() ? make_run_id(request_.job.name, report_.start_ns, random_suffix()) : request_.run_id;
-  FABRIC_ASSIGN_OR_RETURN(directory_, make_run_directory(request_.runs_directory, report_.run_id));
-  report_.run_directory = directory_.path;
-  FABRIC_RETURN_IF_ERROR(write_whole_file(directory_.file("job.yaml"), job::to_yaml(request_.job)));
-  FABRIC_ASSIGN_OR_RETURN(program_, copy_program(request_.job.program, request_.build_id, directory_.file("program")));
-  report_.program = {program_, request_.job.program};
-  FABRIC_ASSIGN_OR_RETURN(journal_, EventJournal::open(directory_.file("events.jsonl")));
-  return ok_status();
-}
-
 Status JobRun::start_agent(const GenerationPlan& common_plan) {
-  LocalAgent::Options options;
-  options.program = request_.agent_program;
-  options.agent_id = kAgentId;
-  options.log_path = directory_.file(concat("logs/agent-", kAgentId, ".log"));
-  options.log_level = request_.verbose ? "debug" : "warning";
-  options.environment = request_.environment;
-  options.common_plan = common_plan;
   FABRIC_ASSIGN_OR_RETURN(agent_,
-                          LocalAgent::start(loop_, options,
+                          LocalAgent::start(loop_, agent_options_of(request_, files_.directory.path, common_plan),
                                             {.text = [this](std::string_view text) { display_.show_log_text(text); },
                                              .ended = [this] { on_agent_ended(); }}));
   return ok_status();
@@ -164,11 +131,11 @@ void JobRun::say_what_starts(const rendezvous::Settings& settings) {
   record("run_started", {{"run_id", report_.run_id},
                          {"environment", request_.cluster.environment},
                          {"evidence", request_.cluster.evidence},
-                         {"program", program_}});
+                         {"program", files_.program}});
   const int nodes = settings.max_nodes;
   display_.show_notice(concat("run ", report_.run_id, ": ", nodes * settings.ranks_per_node,
                               nodes * settings.ranks_per_node == 1 ? " rank" : " ranks", " on ", nodes,
-                              nodes == 1 ? " node" : " nodes", ", in ", directory_.path));
+                              nodes == 1 ? " node" : " nodes", ", in ", files_.directory.path));
   const RankWrapper& wrapper = request_.wrapper;
   if (wrapper.command.empty()) return;
   std::string ranks = wrapper.ranks.empty() ? "all ranks" : wrapper.ranks.size() == 1 ? "rank" : "ranks";
@@ -235,14 +202,14 @@ void JobRun::record(const std::string& event, const rendezvous::Fields& fields) 
 }
 
 void JobRun::write_to_journal(const std::string& line) {
-  const Status written = journal_->append(line);
+  const Status written = files_.journal.append(line);
   if (written.ok() || std::exchange(has_told_of_journal_, true)) return;
   display_.show_notice(concat("events are missing from now on: ", written.message()));
 }
 
 int JobRun::write_report() {
   report_.end_ns = clock_.wall_ns();
-  const Status written = write_whole_file(directory_.file("report.json"), report_json(report_));
+  const Status written = write_whole_file(files_.directory.file("report.json"), report_json(report_));
   if (!written.ok()) display_.show_notice(written.message());
   for (const std::string& line : failure_summary(report_)) display_.show_notice(line);
   display_.finish();
@@ -254,9 +221,9 @@ int JobRun::write_report() {
 
 }  // namespace
 
-Result<int> run_job(RunRequest request, const Clock& clock) {
+Result<int> run_job(RunRequest request, RunFiles files, const Clock& clock) {
   FABRIC_ASSIGN_OR_RETURN(const std::unique_ptr<process::EventLoop> loop, process::EventLoop::create(clock));
-  JobRun run(std::move(request), clock, *loop);
+  JobRun run(std::move(request), std::move(files), clock, *loop);
   return run.run();
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "job/fabric_words.h"
 #include "job/job_json.h"
 
 namespace fabric::launcher {
@@ -10,8 +11,6 @@ namespace {
 int most_nodes(const job::JobSpec& job, const cluster::ClusterInfo& cluster) {
   return std::min(job.elastic.max_nodes, static_cast<int>(cluster.nodes.size()));
 }
-
-int ranks_per_node(const job::JobSpec& job) { return job.fabric.devices.value_or(1); }
 
 }  // namespace
 
@@ -24,7 +23,7 @@ Status check_nodes(const job::JobSpec& job, const cluster::ClusterInfo& cluster)
 }
 
 int largest_world(const job::JobSpec& job, const cluster::ClusterInfo& cluster) {
-  return most_nodes(job, cluster) * ranks_per_node(job);
+  return most_nodes(job, cluster) * job::ranks_per_node(job.fabric);
 }
 
 Status check_wrapped_ranks(const std::vector<int>& wrapped_ranks, int world_size) {
@@ -39,7 +38,7 @@ rendezvous::Settings make_settings(const job::JobSpec& job, const cluster::Clust
   rendezvous::Settings settings;
   settings.min_nodes = job.elastic.min_nodes;
   settings.max_nodes = most_nodes(job, cluster);
-  settings.ranks_per_node = ranks_per_node(job);
+  settings.ranks_per_node = job::ranks_per_node(job.fabric);
   // What a tool runs is somebody's to look at: it ends when he says so, and then the job does.
   settings.max_restarts = place.wrapper.command.empty() ? job.elastic.max_restarts : 0;
   settings.restart_window = job.elastic.restart_window;
@@ -57,7 +56,7 @@ rendezvous::Settings make_settings(const job::JobSpec& job, const cluster::Clust
   plan.job_json = job::to_json(job);
   plan.job_directory = job.directory;
   plan.workdir = job.workdir.empty() ? place.current_directory : job.workdir;
-  plan.env = job.env;
+  plan.env = job.env.set;
   plan.threads_per_rank = job.threads.value_or(0);
   plan.start_method = job.start_method;
   plan.limits = job.limits;

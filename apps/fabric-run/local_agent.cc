@@ -26,6 +26,11 @@ Result<UniqueFd> file_of(const GenerationPlan& plan) {
 
 }  // namespace
 
+std::vector<std::string> LocalAgent::command(const Options& options) {
+  return {options.program, concat("--coordinator-fd=", kCoordinatorFd), concat("--plan-fd=", kPlanFd),
+          "--agent-id=" + options.agent_id, "--log-level=" + options.log_level};
+}
+
 Result<std::unique_ptr<LocalAgent>> LocalAgent::start(process::EventLoop& loop, const Options& options,
                                                       Callbacks callbacks) {
   std::unique_ptr<LocalAgent> agent(new LocalAgent(loop, std::move(callbacks)));
@@ -43,9 +48,9 @@ Status LocalAgent::start_process(const Options& options) {
   const UniqueFd agents_end(ends[1]);
   FABRIC_ASSIGN_OR_RETURN(const UniqueFd plan, file_of(options.common_plan));
   process::ChildOptions child;
-  child.program = options.program;
-  child.arguments = {concat("--coordinator-fd=", kCoordinatorFd), concat("--plan-fd=", kPlanFd),
-                     "--agent-id=" + options.agent_id, "--log-level=" + options.log_level};
+  const std::vector<std::string> words = command(options);
+  child.program = words.front();
+  child.arguments.assign(words.begin() + 1, words.end());
   child.environment = options.environment;
   child.inherit = {{agents_end.get(), kCoordinatorFd}, {plan.get(), kPlanFd}};
   child.stdout_to = process::ChildStream::kNull;

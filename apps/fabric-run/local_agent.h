@@ -36,6 +36,8 @@ class LocalAgent {
     std::function<void()> ended;
   };
 
+  /// Returns the words that start the agent.
+  static std::vector<std::string> command(const Options& options);
   /// Starts the agent and returns once its exec has succeeded. Call it before there are threads.
   static Result<std::unique_ptr<LocalAgent>> start(process::EventLoop& loop, const Options& options,
                                                    Callbacks callbacks);

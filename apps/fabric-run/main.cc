@@ -1,9 +1,8 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
-#include <filesystem>
 #include <sstream>
 #include <string>
 
@@ -11,11 +10,13 @@
 #include "command_line.h"
 #include "core/exit_codes.h"
 #include "job/job_reader.h"
+#include "job/job_schema.h"
 #include "job_run.h"
-#include "job_settings.h"
 #include "process/signals.h"
 #include "program_copy.h"
-#include "terminal_loan.h"
+#include "run_files.h"
+#include "run_plan.h"
+#include "run_request.h"
 
 namespace fabric::launcher {
 namespace {
@@ -36,36 +37,10 @@ cluster::Variables read_variables() {
   return variables;
 }
 
-// Programs of one installation lie beside each other.
-Result<std::string> agent_beside_this() {
-  std::error_code error;
-  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (error) return errno_status(error.value(), "find this program's own path");
-  return (self.parent_path() / "fabric-agent").string();
-}
-
-Result<RunRequest> make_request(const RunCommand& command, const cluster::Variables& variables) {
-  RunRequest request;
-  FABRIC_ASSIGN_OR_RETURN(request.cluster, cluster::detect(cluster::builtin_environments(), variables));
-  FABRIC_ASSIGN_OR_RETURN(request.agent_program, agent_beside_this());
-  std::error_code error;
-  const std::filesystem::path current = std::filesystem::current_path(error);
-  if (error) return errno_status(error.value(), "find the current directory");
-  request.current_directory = current.string();
-  request.runs_directory = command.runs_directory.empty() ? "runs" : command.runs_directory;
-  request.runs_directory = (current / request.runs_directory).lexically_normal().string();
-  request.run_id = command.run_id;
-  request.wrapper = {command.wrapper, command.wrapped_ranks, false};
-  request.verbose = command.verbose;
-  request.display.json = command.json;
-  const auto no_color = variables.find("NO_COLOR");
-  request.display.color = command.color && (no_color == variables.end() || no_color->second.empty());
-  request.display.fold = command.fold;
-  const auto terminal = variables.find("TERM");
-  const bool is_dumb = terminal == variables.end() || terminal->second.empty() || terminal->second == "dumb";
-  request.display.live = command.live && !is_dumb;
-  for (const auto& [name, value] : variables) request.environment.push_back(concat(name, '=', value));
-  return request;
+int print_plan(const RunRequest& request) {
+  const RunPlan plan = make_plan(request);
+  std::fputs((request.display.json ? plan_json(plan) : plan_text(plan)).c_str(), stdout);
+  return std::fflush(stdout) == 0 ? exit_code::kSuccess : exit_code::kFailure;
 }
 
 int run(const RunCommand& command) {
@@ -76,43 +51,55 @@ int run(const RunCommand& command) {
       process::block_signals(process::without_ignored({std::begin(kRunSignals), std::end(kRunSignals)}));
   if (!blocked.ok()) return fail(exit_code::kFailure, blocked);
 
-  auto job = job::read_job(command.job, command.overrides);
-  if (!job.ok()) return fail(exit_code::kBadJob, job.status());
-  auto build_id = check_program(job->program);
-  if (!build_id.ok()) return fail(exit_code::kBadJob, build_id.status());
   auto request = make_request(command, read_variables());
-  if (!request.ok()) return fail(exit_code::kFailure, request.status());
-  const Status enough_nodes = check_nodes(*job, request->cluster);
-  if (!enough_nodes.ok()) return fail(exit_code::kBadJob, enough_nodes);
-  const int world_size = largest_world(*job, request->cluster);
-  const Status wrapped = check_wrapped_ranks(command.wrapped_ranks, world_size);
-  if (!wrapped.ok()) return fail(exit_code::kUsage, wrapped);
-  const size_t num_wrapped =
-      command.wrapped_ranks.empty() ? static_cast<size_t>(world_size) : command.wrapped_ranks.size();
-  request->wrapper.has_terminal = !command.wrapper.empty() && num_wrapped == 1 && TerminalLoan::is_possible();
-  if (request->wrapper.has_terminal) request->display.live = false;  // the tool draws there
-  if (command.runs_directory.empty() && !job->output.directory.empty()) {
-    request->runs_directory = job->output.directory;
-  }
-  request->display.ranks = job->output.ranks;
-  request->job = std::move(*job);
-  request->build_id = std::move(*build_id);
-
+  if (!request.has_value()) return fail(request.error().exit_code, request.error().reason);
+  if (command.dry_run) return print_plan(*request);
   const SystemClock clock;
-  const Result<int> exit_code = run_job(std::move(*request), clock);
+  auto files = make_run_files(*request, clock);
+  if (!files.has_value()) return fail(files.error().exit_code, files.error().reason);
+  const Result<int> exit_code = run_job(std::move(*request), std::move(*files), clock);
   if (exit_code.ok()) return *exit_code;
   return fail(exit_code::kFailure, exit_code.status());
 }
 
+/// Reads the job as it is with `profile`; says what is wrong with it. Returns an exit code.
+int validate(const ValidateCommand& command, const std::string& profile, job::ResolvedJob& job) {
+  job::Diagnostics diagnostics;
+  auto result = job::read_job(command.job, {command.overrides, profile, read_variables()}, diagnostics);
+  if (!result.ok()) {
+    const bool is_of_profile = !profile.empty() && command.profile.empty();
+    if (is_of_profile) std::fprintf(stderr, "fabric-run: with --profile %s:\n", profile.c_str());
+    return fail(diagnostics.is_usage_error() ? exit_code::kUsage : exit_code::kBadJob, result.status());
+  }
+  job = std::move(*result);
+  return exit_code::kSuccess;
+}
+
 int run(const ValidateCommand& command) {
-  const auto job = job::read_job(command.job, command.overrides);
-  if (!job.ok()) return fail(exit_code::kBadJob, job.status());
-  const Status program = check_program(job->program).status();
+  job::ResolvedJob job;
+  int code = validate(command, command.profile, job);
+  if (code != exit_code::kSuccess) return code;
+  const std::vector<std::string> others = command.profile.empty() ? job.profiles : std::vector<std::string>{};
+  for (const std::string& profile : others) {
+    job::ResolvedJob ignored;
+    code = std::max(code, validate(command, profile, ignored));
+  }
+  if (code != exit_code::kSuccess) return code;
+  const Status program = check_program(job.spec.program).status();
   // A job may be written before its program is built, or checked on another machine.
-  if (!program.ok() && program.code() != StatusCode::kNotFound) return fail(exit_code::kBadJob, program);
+  if (!program.ok() && program.code() != StatusCode::kNotFound) {
+    const Refusal refusal = refusal_at(job::source_of(job.sources, "program"), program);
+    return fail(refusal.exit_code, refusal.reason);
+  }
   std::printf("%s: valid\n", command.job.c_str());
+  for (const std::string& profile : others) std::printf("with --profile %s: valid\n", profile.c_str());
   if (!program.ok()) std::printf("not checked: %s\n", program.message().c_str());
   return exit_code::kSuccess;
+}
+
+int run(const SchemaCommand&) {
+  std::fputs(job::json_schema().c_str(), stdout);
+  return std::fflush(stdout) == 0 ? exit_code::kSuccess : exit_code::kFailure;
 }
 
 int run(const EndCommand& command) {

@@ -70,8 +70,13 @@ Result<std::string> hash_of(int fd, const std::string& path) {
 }  // namespace
 
 Result<std::string> check_program(const std::string& program) {
-  FABRIC_ASSIGN_OR_RETURN(const ProgramNote note, read_program_note(program));
-  return note.build_id;
+  const Result<ProgramNote> note = read_program_note(program);
+  if (note.ok()) return note->build_id;
+  const Status& status = note.error();
+  if (status.code() == StatusCode::kInvalidArgument) return status;  // says what to do
+  return Status(status.code(),
+                concat("the program must be a shared object that fabric_add_program() built, but fabric-run ",
+                       status.message(), "; build it or correct the path"));
 }
 
 Result<std::string> copy_program(const std::string& program, const std::string& build_id,

@@ -29,13 +29,6 @@ Status make_runs_directory(const std::string& path) {
   return errno_status(error.value(), concat("make directory '", path, "'"));
 }
 
-void point_latest_at(const std::string& runs_directory, const std::string& run_id) {
-  const std::string fresh = concat(runs_directory, "/.latest-", ::getpid());
-  ::unlink(fresh.c_str());
-  if (::symlink(run_id.c_str(), fresh.c_str()) != 0) return;
-  if (::rename(fresh.c_str(), concat(runs_directory, "/latest").c_str()) != 0) ::unlink(fresh.c_str());
-}
-
 Status write_all(int fd, const std::string& text, const std::string& path) {
   size_t done = 0;
   while (done < text.size()) {
@@ -68,10 +61,21 @@ Result<RunDirectory> make_run_directory(const std::string& runs_directory, const
     return already_exists(
         concat("a run's directory must be new, but '", directory.path, "' exists; choose another --run-id"));
   }
-  for (const char* name : {"logs", "checkpoints", "program"})
-    FABRIC_RETURN_IF_ERROR(make_directory(directory.file(name)));
-  point_latest_at(runs_directory, run_id);
+  for (const char* name : {"logs", "checkpoints", "program"}) {
+    const Status made = make_directory(directory.file(name));
+    if (made.ok()) continue;
+    std::error_code ignored;
+    std::filesystem::remove_all(directory.path, ignored);
+    return made;
+  }
   return directory;
+}
+
+void point_latest_at(const std::string& runs_directory, const std::string& run_id) {
+  const std::string fresh = concat(runs_directory, "/.latest-", ::getpid());
+  ::unlink(fresh.c_str());
+  if (::symlink(run_id.c_str(), fresh.c_str()) != 0) return;
+  if (::rename(fresh.c_str(), concat(runs_directory, "/latest").c_str()) != 0) ::unlink(fresh.c_str());
 }
 
 Status write_whole_file(const std::string& path, const std::string& text) {

@@ -16,11 +16,14 @@ struct RunDirectory {
   std::string file(const std::string& name) const { return path + "/" + name; }
 };
 
-/// Makes `runs_directory`/`run_id` with logs/, checkpoints/ and program/ in it, and points `runs_directory`/latest at it (a
-/// failure of that last step is not one of the run). `runs_directory` is absolute and made if missing.
+/// Makes `runs_directory`/`run_id` with logs/, checkpoints/ and program/ in it. `runs_directory` is absolute and made if
+/// missing. What was made of the run's directory is removed again if that fails.
 ///
 /// kAlreadyExists if the run's directory exists; other kinds of errno_status.
 Result<RunDirectory> make_run_directory(const std::string& runs_directory, const std::string& run_id);
+
+/// Points `runs_directory`/latest at the run; a failure is not one of the run.
+void point_latest_at(const std::string& runs_directory, const std::string& run_id);
 
 /// Writes a file as a whole: under another name first, then renamed, so that no reader sees a part of it.
 Status write_whole_file(const std::string& path, const std::string& text);

@@ -17,4 +17,7 @@ Result<std::vector<std::string>> split_words(std::string_view command);
 /// Reads a list of ranks as "0,2-3", each a whole number of at most 9,999,999; returns them ascending, each once.
 Result<std::vector<int>> parse_ranks(std::string_view list);
 
+/// Returns the words as a line that a shell takes for them.
+std::string join_words(const std::vector<std::string>& words);
+
 }  // namespace fabric::launcher

@@ -10,9 +10,18 @@ constexpr size_t kMaxShown = 20;
 
 }  // namespace
 
-int Diagnostics::add_source(std::string name) {
-  sources_.push_back(std::move(name));
+int Diagnostics::add_source(SourceText source) {
+  sources_.push_back(std::move(source));
   return static_cast<int>(sources_.size()) - 1;
+}
+
+std::string Diagnostics::place(const SourceMark& mark) const {
+  return concat(source(mark).name, ':', mark.line, ':', mark.column);
+}
+
+bool Diagnostics::is_usage_error() const {
+  const auto is_flag = [this](const Error& error) { return source(error.mark).kind == SourceKind::kFlag; };
+  return !ok() && std::all_of(errors_.begin(), errors_.end(), is_flag);
 }
 
 void Diagnostics::error(const SourceMark& mark, std::string message) { errors_.push_back({mark, std::move(message)}); }
@@ -26,8 +35,7 @@ Status Diagnostics::status() const {
   std::string text;
   for (size_t i = 0; i < std::min(sorted.size(), kMaxShown); ++i) {
     const Error& error = sorted[i];
-    text += concat(i == 0 ? "" : "\n", sources_[static_cast<size_t>(error.mark.source)], ':', error.mark.line, ':',
-                   error.mark.column, ": ", error.message);
+    text += concat(i == 0 ? "" : "\n", place(error.mark), ": ", error.message);
   }
   if (sorted.size() > kMaxShown) text += concat("\nand ", sorted.size() - kMaxShown, " more errors");
   return invalid_argument(std::move(text));

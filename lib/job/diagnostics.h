@@ -7,6 +7,9 @@
 
 namespace fabric::job {
 
+/// What a text that makes up a job is.
+enum class SourceKind { kFile, kFlag, kEnvironment };
+
 /// A place in one of the texts that make up a job; line and column count from 1.
 struct SourceMark {
   int source = 0;  ///< what Diagnostics::add_source() returned
@@ -14,15 +17,27 @@ struct SourceMark {
   int column = 1;
 };
 
+/// One of the texts that make up a job.
+struct SourceText {
+  std::string name;  ///< "job.yaml", "--set args.epochs"
+  SourceKind kind = SourceKind::kFile;
+  std::string directory{};  ///< absolute; what relative paths in it are relative to
+};
+
 /// Collects what is wrong with a job, so that one run shows all of it.
 class Diagnostics {
  public:
-  /// Names a text ("job.yaml", "--set args.epochs") and returns its number for SourceMark.
-  int add_source(std::string name);
+  /// Adds a text and returns its number for SourceMark.
+  int add_source(SourceText source);
+  const SourceText& source(const SourceMark& mark) const { return sources_[static_cast<size_t>(mark.source)]; }
+  /// Returns "source:line:column".
+  std::string place(const SourceMark& mark) const;
   /// Notes an error; `message` says what must hold, what is, and what to do.
   void error(const SourceMark& mark, std::string message);
 
   bool ok() const { return errors_.empty(); }
+  /// Returns whether there are errors, and all of them are the command line's.
+  bool is_usage_error() const;
   /// Returns ok, or kInvalidArgument with one line "source:line:column: message" for each error, in the order of the
   /// texts; of more than 20 errors the first 20.
   Status status() const;
@@ -32,7 +47,7 @@ class Diagnostics {
     SourceMark mark;
     std::string message;
   };
-  std::vector<std::string> sources_;
+  std::vector<SourceText> sources_;
   std::vector<Error> errors_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "job/device_request.h"
 #include "job/nearest_name.h"
 #include "job/scalar.h"
 #include "job/section_reader.h"
@@ -84,6 +85,16 @@ void read_word(SectionReader& section, std::string_view key, const Vocabulary& w
   }
 }
 
+/// Lightning Fabric's short names of precisions.
+std::string without_alias(const std::string& precision) {
+  static const std::vector<std::pair<std::string, std::string>> kAliases = {
+      {"32", "32-true"}, {"64", "64-true"}, {"16", "16-mixed"}, {"bf16", "bf16-mixed"}};
+  for (const auto& [alias, meaning] : kAliases) {
+    if (precision == alias) return meaning;
+  }
+  return precision;
+}
+
 void read_precision(SectionReader& section, std::string& value) {
   const YamlNode* node = section.take("precision");
   if (node == nullptr || node->kind == YamlNode::Kind::kNull) return;
@@ -92,11 +103,7 @@ void read_precision(SectionReader& section, std::string& value) {
     section.error(*node, concat("must be a word such as 32-true, but is ", describe_node(*node), "; use 32-true"));
     return;
   }
-  static const std::vector<std::pair<std::string, std::string>> kAliases = {
-      {"32", "32-true"}, {"64", "64-true"}, {"16", "16-mixed"}, {"bf16", "bf16-mixed"}};
-  for (const auto& [alias, meaning] : kAliases) {
-    if (*word == alias) word = meaning;
-  }
+  word = without_alias(*word);
   if (const auto fault = refuse_word(precisions(), *word)) {
     section.error(*node, *fault);
   } else {
@@ -116,34 +123,15 @@ std::optional<int64_t> integer_of(const YamlNode& node) {
   return value;
 }
 
-std::string fault_of_devices(const YamlNode& node) {
-  const auto number = integer_of(node);
-  const bool is_list = node.kind == YamlNode::Kind::kList && !node.children.empty();
-  const bool is_index_text = node.kind == YamlNode::Kind::kScalar && !node.text.empty() &&
-                             node.text.find_first_not_of("0123456789, ") == std::string::npos &&
-                             node.text.find(',') != std::string::npos;
-  if (number == -1) {
-    return "must be a number of ranks of at least 1, but is -1, which means all accelerators of a node, and the CPU is one; write how many";
-  }
-  if (is_list || is_index_text) {
-    return "names accelerators by index, which the CPU does not have; write how many ranks each node shall run";
-  }
-  return concat("must be a number of ranks of at least 1, or auto, but is ", describe_node(node),
-                "; write how many ranks each node shall run");
-}
-
+/// Every accelerator of this version is the CPU.
 void read_devices(SectionReader& section, std::optional<int>& value) {
-  constexpr int64_t kMost = 4'096;
   const YamlNode* node = section.take("devices");
-  if (node == nullptr || word_of(*node) == "auto") return;
-  const auto number = integer_of(*node);
-  if (number.has_value() && *number >= 1 && *number <= kMost) {
-    value = static_cast<int>(*number);
-  } else if (number.has_value() && *number > kMost) {
-    section.error(*node, concat("must be at most ", kMost, ", but is ", *number, "; use more nodes"));
-  } else {
-    section.error(*node, fault_of_devices(*node));
-  }
+  if (node == nullptr) return;
+  const auto request = read_device_request(*node);
+  if (!request.ok()) return section.error(*node, request.error().message());
+  const auto devices = choose_devices(*request, {.is_cpu = true});
+  if (!devices.ok()) return section.error(*node, devices.error().message());
+  if (request->kind != DeviceRequest::Kind::kAuto) value = static_cast<int>(devices->size());
 }
 
 void read_num_nodes(SectionReader& section, int& value) {
@@ -179,6 +167,20 @@ void read_loggers(SectionReader& section, std::vector<std::string>& value) {
 }
 
 }  // namespace
+
+std::string strategy_for(const std::string& strategy, int world_size) {
+  if (strategy != "auto") return strategy;
+  return world_size > 1 ? "ddp" : "single_device";
+}
+
+int ranks_per_node(const FabricOptions& options) {
+  if (options.devices.has_value()) return *options.devices;
+  return static_cast<int>(choose_devices({}, {.is_cpu = true})->size());
+}
+
+std::string canonical_word(std::string_view key, const std::string& text) {
+  return key == "precision" ? without_alias(text) : lower_case(text);
+}
 
 FabricOptions read_fabric_options(const YamlNode& node, Diagnostics& diagnostics) {
   FabricOptions options;

@@ -10,4 +10,15 @@ namespace fabric::job {
 /// Lightning Fabric knows and this version does not is told apart from a wrong one.
 FabricOptions read_fabric_options(const YamlNode& section, Diagnostics& diagnostics);
 
+/// Returns the strategy that `strategy` ("auto" or one of them) is for that many ranks: `auto` is `single_device` for one rank and
+/// `ddp` for more, as the runtime decides it anew in each generation.
+std::string strategy_for(const std::string& strategy, int world_size);
+
+/// Returns how many ranks run on each node: `devices`, and on the CPU `auto` is 1.
+int ranks_per_node(const FabricOptions& options);
+
+/// Returns the one spelling of `text` as value of `key` in section `fabric:`, so that equal values are equal texts: "ddp" for
+/// "DDP", "32-true" for "32".
+std::string canonical_word(std::string_view key, const std::string& text);
+
 }  // namespace fabric::job

@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "core/concat.h"
+#include "job/job_keys.h"
+#include "job/macros.h"
 #include "job/plan_words.h"
 
 namespace fabric::job {
@@ -11,30 +13,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json json_of(const ArgScalar& value) {
-  return std::visit(
-      [](const auto& alternative) -> Json {
-        if constexpr (std::is_same_v<std::decay_t<decltype(alternative)>, std::monostate>) {
-          return nullptr;
-        } else {
-          return alternative;
-        }
-      },
-      value);
-}
-
-Json json_of(const ArgValue& value) {
-  if (const auto* scalar = std::get_if<ArgScalar>(&value)) return json_of(*scalar);
-  Json list = Json::array();
-  for (const ArgScalar& item : std::get<std::vector<ArgScalar>>(value)) list.push_back(json_of(item));
-  return list;
-}
-
-Json json_of(const Arguments& arguments) {
-  Json object = Json::object();
-  for (const auto& [name, value] : arguments) object[name] = json_of(value);
-  return object;
-}
+/// The value of a key as a job file would have it.
+Json value_of(const JobSpec& spec, std::string_view path) { return Json::parse(find_job_key(path)->value(spec)); }
 
 Json json_of(const FabricOptions& options) {
   return {{"accelerator", options.accelerator},
@@ -48,6 +28,13 @@ Json json_of(const FabricOptions& options) {
 Json json_of(const std::map<std::string, std::string>& variables) {
   Json object = Json::object();
   for (const auto& [name, value] : variables) object[name] = value;
+  return object;
+}
+
+Json json_of(const EnvironmentOptions& options) {
+  Json object = {{"set", json_of(options.set)}};
+  if (options.pass.has_value()) object["pass"] = *options.pass;
+  if (!options.secret.empty()) object["secret"] = options.secret;
   return object;
 }
 
@@ -69,30 +56,23 @@ Json json_of(const ResourceLimits& limits) {
           {"processes", json_of_limit(limits.processes)}};
 }
 
-std::string size_text(int64_t bytes) { return concat(bytes, 'B'); }
-
-/// The section as a job file has it: what is inherited is not named.
-Json entries_of(const ResourceLimits& limits) {
-  Json entries = Json::object();
-  const auto add = [&](const char* key, int64_t value, bool is_size) {
-    if (value < 0) return;
-    entries[key] = is_size && value != kUnlimited ? Json(size_text(value)) : json_of_limit(value);
-  };
-  add("core", limits.core_bytes, true);
-  add("open_files", limits.open_files, false);
-  add("memory", limits.address_space_bytes, true);
-  add("processes", limits.processes, false);
-  return entries;
+/// Writes out the texts in `value` so that the reader of a job takes none of them for a macro.
+Json without_macros(Json value) {
+  if (value.is_string()) return escape_macros(value.get<std::string>());
+  if (value.is_structured()) {
+    for (Json& item : value) item = without_macros(item);
+  }
+  return value;
 }
 
 /// Text as JSON writes it is text to YAML too.
 std::string dump(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
-/// `key: value` lines under `title:`, each value as JSON.
-std::string section(const char* title, const Json& object) {
-  if (object.empty()) return concat(title, ": {}\n");
-  std::string text = concat(title, ":\n");
-  for (const auto& [key, value] : object.items()) text += concat("  ", dump(Json(key)), ": ", dump(value), '\n');
+/// What stands after a key: a map has a line for each entry, other values stand on the key's line.
+std::string entry_text(const Json& value, const std::string& indent) {
+  if (!value.is_object() || value.empty()) return concat(' ', dump(value));
+  std::string text;
+  for (const auto& [key, item] : value.items()) text += concat('\n', indent, dump(Json(key)), ": ", dump(item));
   return text;
 }
 
@@ -103,7 +83,7 @@ std::string to_json(const JobSpec& spec) {
   const Json object = {{"name", spec.name},
                        {"program", spec.program},
                        {"directory", spec.directory},
-                       {"args", json_of(spec.args)},
+                       {"args", value_of(spec, "args")},
                        {"fabric", json_of(spec.fabric)},
                        {"elastic",
                         {{"min_nodes", elastic.min_nodes},
@@ -130,33 +110,19 @@ std::string to_json(const JobSpec& spec) {
 }
 
 std::string to_yaml(const JobSpec& spec) {
-  const auto millis = [](std::chrono::milliseconds duration) { return concat(duration.count(), "ms"); };
-  const ElasticOptions& elastic = spec.elastic;
-  std::string text =
-      concat("name: ", dump(spec.name), "\nprogram: ", dump(spec.program), "\ndirectory: ", dump(spec.directory), '\n');
-  text += section("args", json_of(spec.args));
-  text += section("fabric", json_of(spec.fabric));
-  text += section("elastic", {{"min_nodes", elastic.min_nodes},
-                              {"max_nodes", elastic.max_nodes},
-                              {"max_restarts", elastic.max_restarts},
-                              {"rendezvous_timeout", millis(elastic.rendezvous_timeout)},
-                              {"heartbeat", millis(elastic.heartbeat)},
-                              {"lease", millis(elastic.lease)},
-                              {"grace", millis(elastic.grace)},
-                              {"restart_window", millis(elastic.restart_window)},
-                              {"max_failures_without_progress", elastic.max_failures_without_progress},
-                              {"stop_timeout", millis(elastic.stop_timeout)}});
-  text += section("env", json_of(spec.env));
-  if (!spec.workdir.empty()) text += concat("workdir: ", dump(spec.workdir), '\n');
-  if (spec.threads.has_value()) text += concat("threads: ", *spec.threads, '\n');
-  text += concat("binding: ", word_for(kBindingWords, spec.binding), '\n');
-  text += section("limits", entries_of(spec.limits));
-  text += concat("start_method: ", word_for(kStartMethodWords, spec.start_method), '\n');
-  Json output =
-      Json::object({{"ranks", json_of_ranks(spec.output)},
-                    {"rotate", spec.output.rotate_bytes == 0 ? "never" : size_text(spec.output.rotate_bytes)}});
-  if (!spec.output.directory.empty()) output["directory"] = spec.output.directory;
-  return text + section("output", output);
+  std::string text;
+  std::string_view open;
+  for (const JobKey& key : job_keys()) {
+    const std::string line = key.value(spec);
+    if (line.empty()) continue;
+    const std::string_view section = section_of(key);
+    if (section != open && !section.empty()) text += concat(section, ":\n");
+    open = section;
+    const std::string_view name = std::string_view(key.path).substr(section.empty() ? 0 : section.size() + 1);
+    const std::string indent(section.empty() ? 0 : 2, ' ');
+    text += concat(indent, name, ':', entry_text(without_macros(Json::parse(line)), indent + "  "), '\n');
+  }
+  return text;
 }
 
 }  // namespace fabric::job

@@ -20,11 +20,6 @@ bool is_argument_name(std::string_view name) {
                      [](char c) { return is_letter_or_digit(c) || c == '_' || c == '.' || c == '-'; });
 }
 
-bool is_variable_name(std::string_view name) {
-  return !name.empty() && !(name.front() >= '0' && name.front() <= '9') &&
-         std::all_of(name.begin(), name.end(), [](char c) { return is_letter_or_digit(c) || c == '_'; });
-}
-
 /// Notes an error unless `section` is a map or absent; returns whether its entries can be read.
 bool is_map(const YamlNode& section, std::string_view name, Diagnostics& diagnostics) {
   if (section.kind == YamlNode::Kind::kMap) return true;
@@ -51,17 +46,6 @@ ArgValue argument_value(const YamlNode& node, Diagnostics& diagnostics) {
   std::vector<ArgScalar> values;
   for (const YamlNode& item : node.children) values.push_back(argument_scalar(item, node.key, diagnostics));
   return values;
-}
-
-std::optional<std::string> fault_of_variable(const YamlNode& entry) {
-  if (!is_variable_name(entry.key)) {
-    return concat("a variable's name must be letters, digits and '_' and not start with a digit, but is '", entry.key,
-                  "'; rename it");
-  }
-  if (entry.key.starts_with("FABRIC_")) {
-    return concat("variables that start with FABRIC_ must be left to Fabric, but one is '", entry.key, "'; rename it");
-  }
-  return std::nullopt;
 }
 
 std::vector<int> read_rank_list(const YamlNode& node, SectionReader& section) {
@@ -132,22 +116,6 @@ ElasticOptions read_elastic_options(const YamlNode& node, int num_nodes, Diagnos
             options.lease.count(), "ms and heartbeat is ", options.heartbeat.count(), "ms; make the lease longer"));
   }
   return options;
-}
-
-std::map<std::string, std::string> read_environment(const YamlNode& section, Diagnostics& diagnostics) {
-  std::map<std::string, std::string> variables;
-  if (!is_map(section, "env", diagnostics)) return variables;
-  for (const YamlNode& entry : section.children) {
-    if (const auto fault = fault_of_variable(entry)) {
-      diagnostics.error(entry.key_mark, *fault);
-    } else if (entry.kind != YamlNode::Kind::kScalar) {
-      diagnostics.error(entry.mark, concat("'env.", entry.key, "' must be a value, but is ", describe_node(entry),
-                                           "; write '' in quotes for an empty one"));
-    } else {
-      variables[entry.key] = entry.text;
-    }
-  }
-  return variables;
 }
 
 ResourceLimits read_limits(const YamlNode& node, Diagnostics& diagnostics) {

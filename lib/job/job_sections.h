@@ -6,16 +6,15 @@
 
 namespace fabric::job {
 
-// One reader for each section of a job but `fabric:`. Each notes what is wrong and returns the rest.
+// One reader for each section of a job but `fabric:` and `env:`. Each notes what is wrong and returns the rest.
 
 /// Names are 1 to 128 characters of [A-Za-z0-9_.-]; values are scalars or lists of scalars.
 Arguments read_arguments(const YamlNode& section, Diagnostics& diagnostics);
 /// `num_nodes` is the default of min_nodes and max_nodes.
 ElasticOptions read_elastic_options(const YamlNode& section, int num_nodes, Diagnostics& diagnostics);
-/// Values are taken as they are written, so that `0.10` stays "0.10". FABRIC_* is refused: Fabric sets these.
-std::map<std::string, std::string> read_environment(const YamlNode& section, Diagnostics& diagnostics);
 /// A limit that is not named stays as inherited.
 ResourceLimits read_limits(const YamlNode& section, Diagnostics& diagnostics);
+/// A relative path is relative to `directory`, or if that is empty to that of the file that it stands in.
 OutputOptions read_output_options(const YamlNode& section, const std::string& directory, Diagnostics& diagnostics);
 
 }  // namespace fabric::job

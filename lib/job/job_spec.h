@@ -28,7 +28,7 @@ struct FabricOptions {
   std::optional<int> devices;        ///< ranks on each node, at least 1; nullopt: auto
   int num_nodes = 1;                 ///< at least 1
   std::string precision = "32-true";
-  std::vector<std::string> loggers;  ///< "csv"
+  std::vector<std::string> loggers{};  ///< "csv"
   bool operator==(const FabricOptions&) const = default;
 };
 
@@ -54,6 +54,16 @@ struct ElasticOptions {
   bool operator==(const ElasticOptions&) const = default;
 };
 
+/// Section `env:`, the variables of the ranks.
+struct EnvironmentOptions {
+  /// Names and patterns (`*`) of the variables of fabric-run that ranks inherit; nullopt: all. See is_passed().
+  std::optional<std::vector<std::string>> pass;
+  std::map<std::string, std::string> set;  ///< set in ranks, over what they inherit
+  /// Names of variables of fabric-run that ranks inherit and whose values stand in no file and no output of Fabric.
+  std::vector<std::string> secret;
+  bool operator==(const EnvironmentOptions&) const = default;
+};
+
 /// Section `output:`, what fabric-run shows and where it keeps runs.
 struct OutputOptions {
   std::string directory;  ///< absolute; run directories are made in it; empty: runs/ where fabric-run was started
@@ -69,9 +79,9 @@ struct JobSpec {
   Arguments args;
   FabricOptions fabric;
   ElasticOptions elastic;
-  std::map<std::string, std::string> env;  ///< set in ranks, over what they inherit
-  std::string workdir;                     ///< absolute; empty: where fabric-run was started
-  std::optional<int> threads;              ///< threads of each rank; nullopt: the node's cores shared out
+  EnvironmentOptions env;
+  std::string workdir;         ///< absolute; empty: where fabric-run was started
+  std::optional<int> threads;  ///< threads of each rank; nullopt: the node's cores shared out
   StartMethod start_method = StartMethod::kForkServer;
   Binding binding = Binding::kNone;
   ResourceLimits limits;  ///< of each rank

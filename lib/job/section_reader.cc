@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "job/job_keys.h"
 #include "job/nearest_name.h"
 #include "job/scalar.h"
 
@@ -13,20 +14,14 @@ bool contains(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// Where a key belongs that people put elsewhere.
-std::string_view home_of(std::string_view key) {
-  for (const std::string_view word : {"accelerator", "strategy", "devices", "num_nodes", "precision", "loggers"}) {
-    if (key == word) return "fabric";
+/// Where a key belongs that people put elsewhere; empty if nowhere, or at the top.
+std::string_view home_of(std::string_view name) {
+  if (find_job_key(name) != nullptr) return {};
+  for (const JobKey& key : job_keys()) {
+    const std::string_view section = section_of(key);
+    if (!section.empty() && section != "env" && std::string_view(key.path).substr(section.size() + 1) == name)
+      return section;
   }
-  for (const std::string_view word :
-       {"min_nodes", "max_nodes", "max_restarts", "rendezvous_timeout", "heartbeat", "lease", "grace", "restart_window",
-        "max_failures_without_progress", "stop_timeout"}) {
-    if (key == word) return "elastic";
-  }
-  for (const std::string_view word : {"core", "open_files", "memory", "processes"}) {
-    if (key == word) return "limits";
-  }
-  if (key == "rotate") return "output";
   return {};
 }
 
@@ -150,7 +145,7 @@ std::optional<std::chrono::milliseconds> SectionReader::duration(std::string_vie
 std::optional<std::string> SectionReader::path(std::string_view key, const std::string& directory) {
   const auto value = text(key);
   if (!value.has_value()) return std::nullopt;
-  return absolute_path(*value, directory);
+  return absolute_path(*value, directory.empty() ? diagnostics_.source(take(key)->mark).directory : directory);
 }
 
 void SectionReader::refuse(std::string_view key, std::string_view message) {

@@ -48,7 +48,7 @@ class SectionReader {
   }
   /// Returns a duration of at least `least`.
   std::optional<std::chrono::milliseconds> duration(std::string_view key, std::chrono::milliseconds least);
-  /// Returns a path, made absolute with `directory`.
+  /// Returns a path, made absolute with `directory`, or if that is empty with the directory of the file that it stands in.
   std::optional<std::string> path(std::string_view key, const std::string& directory);
   /// Notes `message` if there is such an entry; it is not listed among the keys that are known.
   void refuse(std::string_view key, std::string_view message);

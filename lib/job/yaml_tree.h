@@ -18,6 +18,7 @@ struct YamlNode {
   SourceMark key_mark{};   ///< where the key stands
   std::string text{};      ///< of a scalar
   bool is_quoted = false;  ///< of a scalar: in quotes or a block, so that it is text whatever it looks like
+  std::string macros{};    ///< of a scalar: the macros that were put into its text, "${env:HOME}"
   std::vector<YamlNode> children{};
 
   /// Returns the entry of a map, or null if there is none.

@@ -1,46 +1,43 @@
-// Each file in bad/ ends with what must be said about it, a line "#! LINE:COLUMN: message" for each mistake.
+// Each file in bad/ says what must be said about it (bad_job.h). That fabric-run ends so, bad_job_run_test.cc shows.
+
+#include "job/bad_job.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "job/job_reader.h"
 
 namespace fabric::job {
 namespace {
 
-std::vector<std::filesystem::path> bad_files() {
-  std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(FABRIC_BAD_JOBS_DIR)) files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
-  return files;
+using fabric::testing::bad_job_files;
+using fabric::testing::BadJob;
+using fabric::testing::read_bad_job;
+
+/// The inputs that arguments "--set", "a=b", "--profile", "c" say.
+JobInputs inputs_of(const BadJob& bad) {
+  JobInputs inputs{.variables = bad.variables};
+  for (size_t i = 0; i + 1 < bad.arguments.size(); i += 2) {
+    if (bad.arguments[i] == "--set") inputs.overrides.push_back(bad.arguments[i + 1]);
+    if (bad.arguments[i] == "--profile") inputs.profile = bad.arguments[i + 1];
+  }
+  return inputs;
 }
 
 class BadJobTest : public ::testing::TestWithParam<std::filesystem::path> {};
 
 TEST_P(BadJobTest, IsRefusedWithEveryMistakeAtItsPlace) {
-  std::ifstream file(GetParam());
-  std::ostringstream job, expected;
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("#! ")) {
-      expected << (expected.str().empty() ? "" : "\n") << "job.yaml:" << line.substr(3);
-    } else {
-      job << line << '\n';
-    }
-  }
-  ASSERT_FALSE(expected.str().empty()) << "the file must say what is expected";
+  const BadJob bad = read_bad_job(GetParam());
+  ASSERT_FALSE(bad.expected.empty()) << "the file must say what is expected";
 
-  const auto spec = parse_job(job.str(), "job.yaml", "/jobs");
+  const auto job = parse_job(bad.text, "job.yaml", FABRIC_BAD_JOBS_DIR, inputs_of(bad));
 
-  ASSERT_FALSE(spec.ok());
-  EXPECT_EQ(spec.status().code(), StatusCode::kInvalidArgument);
-  EXPECT_EQ(spec.status().message(), expected.str());
+  ASSERT_FALSE(job.ok());
+  EXPECT_EQ(job.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(job.status().message(), bad.expected);
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, BadJobTest, ::testing::ValuesIn(bad_files()),
+INSTANTIATE_TEST_SUITE_P(Files, BadJobTest, ::testing::ValuesIn(bad_job_files(FABRIC_BAD_JOBS_DIR)),
                          [](const auto& file) { return file.param.stem().string(); });
 
 }  // namespace

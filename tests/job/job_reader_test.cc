@@ -9,6 +9,7 @@
 #include <random>
 #include <sstream>
 
+#include "job/job_file.h"
 #include "support/temporary_directory.h"
 
 namespace fabric::job {
@@ -21,7 +22,9 @@ using ::testing::HasSubstr;
 constexpr const char* kLeast = "name: x\nprogram: y.so\n";
 
 Result<JobSpec> parse(const std::string& text, const std::vector<std::string>& overrides = {}) {
-  return parse_job(text, "job.yaml", "/jobs", overrides);
+  auto job = parse_job(text, "job.yaml", "/jobs", {.overrides = overrides});
+  if (!job.ok()) return job.status();
+  return job->spec;
 }
 
 /// The job of `text`, which must be good.
@@ -83,7 +86,7 @@ output: {ranks: [0, 3], rotate: 100MB}
 
   EXPECT_EQ(spec.fabric, (FabricOptions{"cpu", "ddp", 4, 2, "32-true", {"csv"}}));
   EXPECT_EQ(spec.elastic, (ElasticOptions{1, 3, 5, 300s, 100ms, 500ms, 0ms, 1h, 0, 120s}));
-  EXPECT_EQ(spec.env,
+  EXPECT_EQ(spec.env.set,
             (std::map<std::string, std::string>{{"OMP_NUM_THREADS", "1"}, {"EMPTY", ""}, {"DATE", "2026-11-24"}}));
   EXPECT_EQ(spec.threads, 3);
   EXPECT_EQ(spec.binding, Binding::kCores);
@@ -168,7 +171,7 @@ TEST(JobReaderTest, OverridesReplaceAndAddWithTheTypesOfYaml) {
   EXPECT_EQ(argument(spec, "text"), ArgValue(ArgScalar(std::string("7"))));
   EXPECT_EQ(spec.fabric.devices, 1);
   EXPECT_EQ(spec.fabric.strategy, "ddp");
-  EXPECT_EQ(spec.env.at("A"), "no thing");
+  EXPECT_EQ(spec.env.set.at("A"), "no thing");
   EXPECT_EQ(spec.name, "z");
 }
 

@@ -224,7 +224,7 @@ TEST_F(JobRunTest, KeepsTheDirectoryOfAnEarlierRun) {
 
   const JobResult again = run(job_of(1, "PROGRAM_MODE: exit3"), {"--run-id", "mine"});
 
-  EXPECT_EQ(again.exit_code, 1) << again.describe();
+  EXPECT_EQ(again.exit_code, 2) << again.describe();
   EXPECT_THAT(again.err, AllOf(HasSubstr("runs/mine"), HasSubstr("--run-id")));
   EXPECT_EQ(again.report.at("exit_code"), 0) << "the report of the first";
 }

@@ -1,0 +1,82 @@
+#include "run_plan.h"
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "core/worker_command.h"
+#include "job/fabric_words.h"
+#include "job/job_keys.h"
+
+namespace fabric::launcher {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kRunId = "<run id>";
+constexpr const char* kBuildId = "<build id>";
+
+/// Each entry of a map is a value of its own.
+std::vector<PlannedValue> values_of(const RunRequest& request) {
+  std::vector<PlannedValue> values;
+  const auto add = [&](const std::string& path, const std::string& value, const char* default_words) {
+    const job::ValueSource source = job::source_of(request.job.sources, path);
+    const bool is_default = source.kind == job::ValueSource::Kind::kDefault && default_words != nullptr;
+    values.push_back({path, value, source, is_default ? default_words : ""});
+  };
+  for (const job::JobKey& key : job::job_keys()) {
+    const std::string value = key.value(request.spec());
+    const Json json = value.empty() ? Json() : Json::parse(value);
+    if (!json.is_object() || json.empty()) {
+      add(key.path, value, key.default_words);
+      continue;
+    }
+    for (const auto& [name, item] : json.items()) {
+      add(concat(key.path, '.', name), item.dump(-1, ' ', false, Json::error_handler_t::replace), nullptr);
+    }
+  }
+  return values;
+}
+
+std::vector<PlannedCommand> commands_of(const RunRequest& request, const GenerationPlan& plan) {
+  const std::string worker = (std::filesystem::path(request.agent_program).parent_path() / "fabric-worker").string();
+  std::vector<PlannedCommand> commands;
+  commands.push_back({"fabric-run", "the agent of this node",
+                      LocalAgent::command(agent_options_of(request, plan.run_directory, plan))});
+  if (plan.start_method == StartMethod::kForkServer && plan.wrapper.empty()) {
+    commands.push_back(
+        {"fabric-agent", "the process from which ranks are forked", fork_server_command(worker, plan.program)});
+  } else if (!plan.wrapper.empty()) {
+    commands.push_back({"fabric-agent", "each rank that --wrap is for", rank_command(worker, plan.wrapper)});
+  }
+  if (plan.start_method == StartMethod::kExec || !plan.wrapped_ranks.empty()) {
+    commands.push_back(
+        {"fabric-agent", plan.wrapper.empty() ? "each rank" : "each other rank", rank_command(worker, {})});
+  }
+  return commands;
+}
+
+}  // namespace
+
+RunPlan make_plan(const RunRequest& request) {
+  RunPlan plan;
+  plan.job_name = request.spec().name;
+  plan.cluster = request.cluster;
+  const std::string run_directory =
+      concat(request.runs_directory, '/', request.run_id.empty() ? kRunId : request.run_id);
+  const std::string build_id = request.build_id.empty() ? kBuildId : request.build_id;
+  plan.settings = settings_of(request, request.run_id.empty() ? kRunId : request.run_id, run_directory,
+                              concat(run_directory, "/program/", build_id, ".so"));
+  GenerationPlan& base = plan.settings.base;
+  base.num_nodes = plan.settings.max_nodes;
+  base.local_world_size = plan.settings.ranks_per_node;
+  base.world_size = base.num_nodes * base.local_world_size;
+  plan.strategy = job::strategy_for(request.spec().fabric.strategy, base.world_size);
+  plan.placement = process::place_ranks(base, {}, {});
+  plan.commands = commands_of(request, base);
+  plan.values = values_of(request);
+  plan.sources = request.job.sources;
+  plan.has_own_threads = base.env.contains("OMP_NUM_THREADS");
+  return plan;
+}
+
+}  // namespace fabric::launcher

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cluster/cluster_environment.h"
+#include "command_line.h"
+#include "core/status.h"
+#include "job/job_reader.h"
+#include "job_settings.h"
+#include "local_agent.h"
+#include "run_display.h"
+
+namespace fabric::launcher {
+
+/// A job that has been read and checked, and how to run it. All that a run and its plan have in common comes from here.
+struct RunRequest {
+  job::ResolvedJob job;
+  std::string build_id;  ///< of the program; empty if it has none
+  cluster::ClusterInfo cluster;
+  std::string current_directory;
+  std::string runs_directory;              ///< absolute
+  job::ValueSource runs_directory_source;  ///< --run-dir, the job's output.directory, or the default
+  std::string run_id;                      ///< empty: made of the job's name and the time
+  RankWrapper wrapper;
+  DisplayOptions display;
+  bool verbose = false;
+  std::string agent_program;             ///< path of fabric-agent
+  std::vector<std::string> environment;  ///< "NAME=value", of the agent and, through it, of ranks
+
+  const job::JobSpec& spec() const { return job.spec; }
+};
+
+/// Why something is not done, and the code that fabric-run ends with then.
+struct Refusal {
+  int exit_code = 0;
+  Status reason;
+};
+
+/// Returns `status` with the place of the value that it is about before it: "job.yaml:2:10: ...", and the exit code that
+/// goes with where that value comes from.
+Refusal refusal_at(const job::ValueSource& source, const Status& status);
+
+/// Reads and checks what `command` says, in an environment of `variables`. Starts nothing and writes nothing.
+tl::expected<RunRequest, Refusal> make_request(const RunCommand& command, const cluster::Variables& variables);
+
+/// Returns what the coordinator of the run is told; `run_directory` and `program` (the run's copy) as in RunPlace.
+rendezvous::Settings settings_of(const RunRequest& request, const std::string& run_id, const std::string& run_directory,
+                                 const std::string& program);
+
+/// Returns how the agent of this node is started.
+LocalAgent::Options agent_options_of(const RunRequest& request, const std::string& run_directory,
+                                     const GenerationPlan& common_plan);
+
+/// Name of the agent of this node.
+inline constexpr const char* kAgentId = "node0";
+
+}  // namespace fabric::launcher

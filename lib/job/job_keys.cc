@@ -1,0 +1,225 @@
+#include "job/job_keys.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "core/concat.h"
+#include "job/plan_words.h"
+
+namespace fabric::job {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string line_of(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+std::string text_or_nothing(const std::string& text) { return text.empty() ? "" : line_of(text); }
+
+/// In the largest unit in which it is a whole number.
+std::string duration(std::chrono::milliseconds value) {
+  const int64_t count = value.count();
+  for (const auto& [unit, size] : {std::pair("h", 3'600'000), std::pair("m", 60'000), std::pair("s", 1'000)}) {
+    if (count % size == 0 && (count > 0 || size == 1'000)) return line_of(concat(count / size, unit));
+  }
+  return line_of(concat(count, "ms"));
+}
+
+constexpr int64_t kUnlimited = std::numeric_limits<int64_t>::max();
+
+std::string limit(int64_t value, const char* unit) {
+  if (value < 0) return "";
+  if (value == kUnlimited) return line_of("unlimited");
+  return *unit == '\0' ? line_of(value) : line_of(concat(value, unit));
+}
+
+Json json_of(const ArgScalar& value) {
+  return std::visit(
+      [](const auto& alternative) -> Json {
+        if constexpr (std::is_same_v<std::decay_t<decltype(alternative)>, std::monostate>) {
+          return nullptr;
+        } else {
+          return alternative;
+        }
+      },
+      value);
+}
+
+Json json_of(const ArgValue& value) {
+  if (const auto* scalar = std::get_if<ArgScalar>(&value)) return json_of(*scalar);
+  Json list = Json::array();
+  for (const ArgScalar& item : std::get<std::vector<ArgScalar>>(value)) list.push_back(json_of(item));
+  return list;
+}
+
+std::string arguments(const JobSpec& spec) {
+  Json object = Json::object();
+  for (const auto& [name, value] : spec.args) object[name] = json_of(value);
+  return line_of(object);
+}
+
+std::string variables(const JobSpec& spec) {
+  Json object = Json::object();
+  for (const auto& [name, value] : spec.env.set) object[name] = value;
+  return line_of(object);
+}
+
+using Spec = const JobSpec&;
+
+constexpr const char* kDurationSchema = R"("type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$")";
+constexpr const char* kSizeSchema = R"("type": "string", "pattern": "^([0-9]+(\\.[0-9]+)?([KMG]i?)?B|unlimited)$")";
+constexpr const char* kPathSchema = R"("type": "string", "minLength": 1)";
+
+constexpr std::array kKeys = {
+    // The top.
+    JobKey{"name", "text, 1 to 40 of `A-Z a-z 0-9 . _ -`, not starting with `.` or `-`", "required", "names the run",
+           R"("type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]{0,39}$")",
+           [](Spec spec) { return line_of(spec.name); }},
+    JobKey{"program", "path", "required", "the shared object that `fabric_add_program()` builds", kPathSchema,
+           [](Spec spec) { return line_of(spec.program); }},
+    JobKey{"directory", "path", "that of the job file",
+           "what relative paths of the job refer to, in whatever file they stand, and `args.path()` of the program",
+           kPathSchema, [](Spec spec) { return text_or_nothing(spec.directory); }},
+    JobKey{
+        "args", "map", "none",
+        "arguments of the program: text, numbers, true, false, null, and lists of them. Names start with a letter or `_` "
+        "and have `A-Z a-z 0-9 . _ -`",
+        R"("type": ["object", "null"], "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9._-]{0,127}$"}, "additionalProperties": {"not": {"type": "object"}})",
+        arguments},
+    JobKey{"workdir", "path", "where `fabric-run` was started", "working directory of the ranks", kPathSchema,
+           [](Spec spec) { return text_or_nothing(spec.workdir); }},
+    JobKey{"threads", "integer, 1 to 4096", "the rank's share of the node's cores",
+           "threads of each rank, unless `env` sets `OMP_NUM_THREADS`; see binding",
+           R"("type": "integer", "minimum": 1, "maximum": 4096)",
+           [](Spec spec) { return spec.threads.has_value() ? line_of(*spec.threads) : ""; }},
+    JobKey{"binding", "`none`, `cores`, `numa`", nullptr, "which cores a rank may run on, see below",
+           R"("enum": ["none", "cores", "numa"])",
+           [](Spec spec) { return line_of(word_for(kBindingWords, spec.binding)); }},
+    JobKey{
+        "start_method", "`forkserver`, `exec`", nullptr,
+        "how ranks come into being. `forkserver`: from a process that has LibTorch and the program loaded, in "
+        "milliseconds; where the program does not allow that (it starts threads while it is loaded, for example), by "
+        "`exec`, and the agent's log says why. `exec`: each rank loads everything itself",
+        R"("enum": ["forkserver", "exec"])",
+        [](Spec spec) { return line_of(word_for(kStartMethodWords, spec.start_method)); }},
+    // The words of Lightning Fabric's constructor.
+    JobKey{"fabric.accelerator", "`auto`, `cpu`", nullptr, "what the ranks compute on", R"("enum": ["auto", "cpu"])",
+           [](Spec spec) { return line_of(spec.fabric.accelerator); }},
+    JobKey{"fabric.strategy", "`auto`, `single_device`, `ddp`", nullptr,
+           "`auto` is `single_device` for one rank and `ddp` for more", R"("enum": ["auto", "single_device", "ddp"])",
+           [](Spec spec) { return line_of(spec.fabric.strategy); }},
+    JobKey{
+        "fabric.devices", "integer, 1 to 4096, or `auto`", nullptr, "ranks on each node; `auto` is 1 on the CPU",
+        R"("oneOf": [{"type": "integer", "minimum": 1, "maximum": 4096}, {"type": "string", "pattern": "^([1-9][0-9]{0,3}|auto)$"}])",
+        [](Spec spec) { return spec.fabric.devices.has_value() ? line_of(*spec.fabric.devices) : line_of("auto"); }},
+    JobKey{
+        "fabric.num_nodes", "integer, 1 to 100000", nullptr, "nodes",
+        R"("oneOf": [{"type": "integer", "minimum": 1, "maximum": 100000}, {"type": "string", "pattern": "^[1-9][0-9]{0,5}$"}])",
+        [](Spec spec) { return line_of(spec.fabric.num_nodes); }},
+    JobKey{"fabric.precision", "`32-true`, `32`", nullptr, "of parameters and of what is computed",
+           R"("enum": ["32-true", "32", 32])", [](Spec spec) { return line_of(spec.fabric.precision); }},
+    JobKey{
+        "fabric.loggers", "list of `csv`, or one word", nullptr, "`csv` writes `metrics.csv` into the run's directory",
+        R"("oneOf": [{"const": "csv"}, {"type": "array", "items": {"const": "csv"}, "uniqueItems": true}, {"type": "null"}])",
+        [](Spec spec) { return line_of(spec.fabric.loggers); }},
+    // Nodes and ranks that come and go.
+    JobKey{"elastic.min_nodes", "integer from 1", "`fabric.num_nodes`, or `max_nodes` if that is less",
+           "fewest nodes that ranks run on", R"("type": "integer", "minimum": 1, "maximum": 100000)",
+           [](Spec spec) { return line_of(spec.elastic.min_nodes); }},
+    JobKey{"elastic.max_nodes", "integer from 1", "the larger of `min_nodes` and `fabric.num_nodes`", "most nodes",
+           R"("type": "integer", "minimum": 1, "maximum": 100000)",
+           [](Spec spec) { return line_of(spec.elastic.max_nodes); }},
+    JobKey{"elastic.max_restarts", "integer from 0", nullptr,
+           "how often the ranks may be started again after one of them failed, in the whole job or within "
+           "`restart_window`; nodes that are lost cost none; none with `--wrap`",
+           R"("type": "integer", "minimum": 0, "maximum": 1000000)",
+           [](Spec spec) { return line_of(spec.elastic.max_restarts); }},
+    JobKey{"elastic.restart_window", "duration", nullptr,
+           "restarts longer ago than this no longer count; 0: those of the whole job do", kDurationSchema,
+           [](Spec spec) { return duration(spec.elastic.restart_window); }},
+    JobKey{"elastic.max_failures_without_progress", "integer from 0", nullptr,
+           "after so many failures in a row without a step further than ever before the job ends with 93; 0: never",
+           R"("type": "integer", "minimum": 0, "maximum": 1000000)",
+           [](Spec spec) { return line_of(spec.elastic.max_failures_without_progress); }},
+    JobKey{"elastic.rendezvous_timeout", "duration", nullptr,
+           "how long to wait for `min_nodes`, at the start and after a loss", kDurationSchema,
+           [](Spec spec) { return duration(spec.elastic.rendezvous_timeout); }},
+    JobKey{"elastic.heartbeat", "duration", nullptr, "between two signs of life of a node", kDurationSchema,
+           [](Spec spec) { return duration(spec.elastic.heartbeat); }},
+    JobKey{"elastic.lease", "duration, at least 3 heartbeats", nullptr,
+           "how long a node may run its ranks after its last answered sign of life", kDurationSchema,
+           [](Spec spec) { return duration(spec.elastic.lease); }},
+    JobKey{"elastic.grace", "duration", nullptr, "between SIGTERM and SIGKILL when the job is stopped", kDurationSchema,
+           [](Spec spec) { return duration(spec.elastic.grace); }},
+    JobKey{
+        "elastic.stop_timeout", "duration", nullptr,
+        "how long the ranks may take to reach the step at which they stop, and to save their state there; 0: they are "
+        "not asked and get SIGTERM at once",
+        kDurationSchema, [](Spec spec) { return duration(spec.elastic.stop_timeout); }},
+    // Variables.
+    JobKey{"env.pass", "list of names, perhaps with `*`", "all",
+           "the variables of `fabric-run` that the ranks inherit; see below",
+           R"("type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_*]+$"})",
+           [](Spec spec) { return spec.env.pass.has_value() ? line_of(*spec.env.pass) : ""; }},
+    JobKey{
+        "env.set", "map", "none",
+        "variables of the ranks, over what they inherit. Names that start with `FABRIC_` are Fabric's",
+        R"("type": ["object", "null"], "propertyNames": {"pattern": "^(?!FABRIC_)[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": ["string", "number", "boolean"]})",
+        variables},
+    JobKey{
+        "env.secret", "list of names", "none",
+        "variables of `fabric-run` that the ranks inherit and whose values Fabric writes nowhere; each must be set",
+        R"("type": "array", "items": {"type": "string", "pattern": "^(?!FABRIC_)[A-Za-z_][A-Za-z0-9_]*$"}, "uniqueItems": true)",
+        [](Spec spec) { return spec.env.secret.empty() ? "" : line_of(spec.env.secret); }},
+    // What a rank may use.
+    JobKey{"limits.core", "size, `unlimited`", "as `fabric-run` has it",
+           "`RLIMIT_CORE`: largest core file; `0B`: none is written", kSizeSchema,
+           [](Spec spec) { return limit(spec.limits.core_bytes, "B"); }},
+    JobKey{"limits.open_files", "integer from 64, `unlimited`", "as `fabric-run` has it",
+           "`RLIMIT_NOFILE`: descriptors",
+           R"("oneOf": [{"type": "integer", "minimum": 64, "maximum": 1073741824}, {"const": "unlimited"}])",
+           [](Spec spec) { return limit(spec.limits.open_files, ""); }},
+    JobKey{
+        "limits.memory", "size from 64MiB, `unlimited`", "as `fabric-run` has it",
+        "`RLIMIT_AS`: address space, which is more than what is in use: mapped libraries count, and LibTorch is large",
+        kSizeSchema, [](Spec spec) { return limit(spec.limits.address_space_bytes, "B"); }},
+    JobKey{"limits.processes", "integer from 1, `unlimited`", "as `fabric-run` has it",
+           "`RLIMIT_NPROC`: processes and threads of the user, all jobs together; the superuser has no such limit",
+           R"("oneOf": [{"type": "integer", "minimum": 1, "maximum": 1073741824}, {"const": "unlimited"}])",
+           [](Spec spec) { return limit(spec.limits.processes, ""); }},
+    // What is shown and kept.
+    JobKey{"output.directory", "path", "`runs` where `fabric-run` was started", "runs are made in it; `--run-dir` wins",
+           kPathSchema, [](Spec spec) { return text_or_nothing(spec.output.directory); }},
+    JobKey{"output.ranks", "`all`, or a list of global ranks", nullptr, "whose lines are shown; logs have all",
+           R"("oneOf": [{"const": "all"}, {"type": "array", "items": {"type": "integer", "minimum": 0}}])",
+           [](Spec spec) { return spec.output.ranks.has_value() ? line_of(*spec.output.ranks) : line_of("all"); }},
+    JobKey{"output.rotate", "size from 1KiB, `never`", nullptr,
+           "beyond this size a rank's log is continued in another file",
+           R"("type": "string", "pattern": "^([0-9]+(\\.[0-9]+)?([KMG]i?)?B|never)$")",
+           [](Spec spec) {
+             return line_of(spec.output.rotate_bytes == 0 ? "never" : concat(spec.output.rotate_bytes, "B"));
+           }},
+};
+
+}  // namespace
+
+std::span<const JobKey> job_keys() { return kKeys; }
+
+const JobKey* find_job_key(std::string_view path) {
+  const auto* const found =
+      std::find_if(kKeys.begin(), kKeys.end(), [&](const JobKey& key) { return key.path == path; });
+  return found != kKeys.end() ? found : nullptr;
+}
+
+std::string default_of(const JobKey& key) {
+  return key.default_words != nullptr ? key.default_words : key.value(JobSpec());
+}
+
+std::string_view section_of(const JobKey& key) {
+  const std::string_view path = key.path;
+  const size_t point = path.find('.');
+  return path.substr(0, point == std::string_view::npos ? 0 : point);
+}
+
+}  // namespace fabric::job
