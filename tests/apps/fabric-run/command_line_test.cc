@@ -63,6 +63,24 @@ TEST(CommandLineTest, SaysWhatIsWrongWithACommandThatRunsRanks) {
   EXPECT_THAT(said({"job.yaml", "--ranks", "1"}), HasSubstr("--ranks requires --wrap"));
 }
 
+TEST(CommandLineTest, ExplainsWhatADryRunPrints) {
+  const auto explain = parsed<RunCommand>({"explain", "job.yaml", "--profile", "laptop", "--json"});
+  const auto dry_run = parsed<RunCommand>({"--dry-run", "job.yaml"});
+
+  EXPECT_TRUE(explain.dry_run);
+  EXPECT_TRUE(explain.json);
+  EXPECT_EQ(explain.profile, "laptop");
+  EXPECT_TRUE(dry_run.dry_run);
+  EXPECT_FALSE(parsed<RunCommand>({"./explain"}).dry_run) << "a job may have any name";
+  EXPECT_THAT(parsed<EndCommand>({"explain", "--help"}).out, HasSubstr("Starts nothing"));
+  EXPECT_EQ(parsed<EndCommand>({"job.yaml", "--profile", ""}).exit_code, 2);
+}
+
+TEST(CommandLineTest, PrintsASchemaOfNoJob) {
+  parsed<SchemaCommand>({"schema"});
+  EXPECT_EQ(parsed<EndCommand>({"schema", "job.yaml"}).exit_code, 2);
+}
+
 TEST(CommandLineTest, ValidatesAJobThatMayHaveAnyName) {
   EXPECT_EQ(parsed<ValidateCommand>({"validate", "validate"}).job, "validate");
   EXPECT_EQ(parsed<RunCommand>({"./validate"}).job, "./validate");

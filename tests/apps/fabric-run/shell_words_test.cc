@@ -29,6 +29,14 @@ TEST(SplitWordsTest, SplitsAtBlanks) {
   EXPECT_THAT(words(" \t"), IsEmpty());
 }
 
+TEST(JoinWordsTest, WritesWhatSplitsIntoTheSameWords) {
+  const std::vector<std::string> kWords = {"gdb",   "--args=1", "",   "a b", "it's",
+                                           "$HOME", "<run id>", "\"", "\\",  "a\nb"};
+
+  EXPECT_EQ(words(join_words(kWords)), kWords);
+  EXPECT_EQ(join_words({"a", "b c"}), "a 'b c'");
+}
+
 TEST(SplitWordsTest, KeepsWhatIsQuotedTogether) {
   EXPECT_THAT(words(R"(gdb -ex 'b train' -ex "info locals")"),
               ElementsAre("gdb", "-ex", "b train", "-ex", "info locals"));
