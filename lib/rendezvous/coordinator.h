@@ -6,6 +6,8 @@
 
 #include "core/clock.h"
 #include "rendezvous/events.h"
+#include "rendezvous/journal.h"
+#include "rendezvous/rules.h"
 #include "rendezvous/settings.h"
 #include "rendezvous/state.h"
 #include "rendezvous/verdict.h"
@@ -20,7 +22,10 @@ namespace fabric::rendezvous {
 class Coordinator {
  public:
   /// `settings` must be valid.
-  explicit Coordinator(Settings settings) : settings_(std::move(settings)) {}
+  explicit Coordinator(Settings settings, Rules rules = {}) : settings_(std::move(settings)), rules_(rules) {}
+  /// Returns after a crash, of which `journal` is left: with the next term, unless it is empty. Ranks of the last generation may
+  /// be alive, so that one is stopped first: whoever comes back is told, the leases of the others are waited for.
+  Coordinator(Settings settings, const Journal& journal, Rules rules = {});
 
   /// Takes one event that happened at `now`, which never goes back. The first one starts the rendezvous timeout.
   std::vector<Action> handle(const Event& event, TimePoint now);
@@ -48,12 +53,16 @@ class Coordinator {
   void on_message(const AgentId&, const Join&) {}
   void on_message(const AgentId&, const LogLines&) {}
 
+  void begin();
+  void handle_after_end(const Event& event);
+
   // What passes with time, and what follows from the state; called around each event.
   void expire_leases();
   void expire_step_stop();
   void expire_patience();
   void advance();
   void gather();
+  void grow();
   void conclude();
   void finish_gathering_late();
 
@@ -61,25 +70,32 @@ class Coordinator {
   GenerationPlan plan_for(int node_rank, int num_nodes) const;
   void halt_generation(const std::string& reason);
   void agree_on_step();
+  void forget_answer(int global_rank);
   void stop_generation(const std::string& reason, Nanoseconds grace);
   void close_store();
   void lose(const AgentId& agent, const std::string& reason);
   void forget_departed();
   void restart_or_finish(const Verdict& verdict);
+  void replace_or_finish();
+  void strike(const ExitReport& cause);
   void gather_again();
   void finish_stopped(const Verdict& verdict);
   void finish(int code, std::string reason, std::optional<ExitReport> first_cause);
 
   void observe_clock(const AgentId& agent, int64_t sent_ns);
+  void note_rank_step(const Membership& member, int global_rank);
+  void set_stopped(const AgentId& agent);
+  void watch_lease(const AgentId& id, const Agent& agent);
   void remember_failure(const Verdict& verdict);
   Membership* membership(const AgentId& agent, const GenerationId& generation);
+  bool is_struck_out(const AgentId& agent) const;
   bool is_part_of_current(const AgentId& agent) const;
   bool is_rank_of(const Membership& member, int global_rank) const;
   bool has_exited(int global_rank) const;
-  bool may_be_alive(const AgentId& agent, const Membership& member) const;
   bool all_ranks_reported_well(const Membership& member) const;
   TimePoint lease_end(const Agent& agent) const;
-  int num_connected() const;
+  int num_placeable() const;
+  bool is_first_gathering() const;
   bool is_last_call_over() const;
   std::string roll_call() const;
 
@@ -87,15 +103,19 @@ class Coordinator {
   void send(const AgentId& agent, CoordinatorMessage message);
   void send_to_members(const CoordinatorMessage& message);
   void record(std::string event, Fields fields);
+  void journal(JournalEntry entry) { act(WriteJournal{std::move(entry)}); }
   template <class T>
   void act(T action) {
     actions_.push_back(std::move(action));
   }
 
   Settings settings_;
+  Rules rules_;
   State state_;
   TimePoint now_;
   std::vector<Action> actions_;
+  std::vector<AgentId> departed_;       // during this event
+  std::optional<JobEnded> ended_once_;  // by an earlier coordinator, as the journal says
 };
 
 }  // namespace fabric::rendezvous

@@ -26,6 +26,7 @@ void Coordinator::halt_generation(const std::string& reason) {
   if (settings_.stop_timeout <= Nanoseconds(0)) return stop_generation(reason, settings_.grace);
   move(PhaseEvent::kHaltAsked);
   state_.step_stop = StepStop{reason, now_ + settings_.stop_timeout};
+  state_.step_stop->num_awaited = state_.generation->world_size - static_cast<int>(state_.generation->reports.size());
   send_to_members(AskSteps{state_.generation->id});
 }
 
@@ -38,26 +39,27 @@ void Coordinator::on_message(const AgentId& agent, const RankReached& message) {
     return stop_generation(concat(state_.step_stop->reason, "; rank ", message.global_rank, " has ended no step yet"),
                            settings_.grace);
   }
-  state_.step_stop->reached.emplace(message.global_rank, message.step);
+  if (state_.step_stop->reached.emplace(message.global_rank, message.step).second) --state_.step_stop->num_awaited;
   agree_on_step();
 }
 
 // Ranks that have left are not waited for, and their answers do not count.
+void Coordinator::forget_answer(int global_rank) {
+  if (state_.phase != Phase::kHalting) return;
+  if (state_.step_stop->reached.erase(global_rank) == 0) --state_.step_stop->num_awaited;
+}
+
 void Coordinator::agree_on_step() {
   if (state_.phase != Phase::kHalting || state_.step_stop->step) return;
   const auto& reached = state_.step_stop->reached;
-  const int world_size = static_cast<int>(state_.generation->members.size()) * settings_.ranks_per_node;
-  std::optional<int64_t> highest;
-  for (int rank = 0; rank < world_size; ++rank) {
-    if (has_exited(rank)) continue;
-    const auto answer = reached.find(rank);
-    if (answer == reached.end()) return;
-    highest = std::max(highest.value_or(0), answer->second);
+  if (reached.empty() || (state_.step_stop->num_awaited > 0 && rules_.waits_for_all_answers)) return;
+  int64_t agreed = reached.begin()->second;
+  for (const auto& [rank, step] : reached) {
+    agreed = rules_.stops_at_the_highest_step ? std::max(agreed, step) : std::min(agreed, step);
   }
-  if (!highest) return;
-  state_.step_stop->step = highest;
-  record("stop_agreed", {{"generation", concat(state_.generation->id)}, {"step", *highest}});
-  send_to_members(StopAtStep{state_.generation->id, *highest});
+  state_.step_stop->step = agreed;
+  record("stop_agreed", {{"generation", concat(state_.generation->id)}, {"step", agreed}});
+  send_to_members(StopAtStep{state_.generation->id, agreed});
 }
 
 void Coordinator::expire_step_stop() {
@@ -81,7 +83,8 @@ void Coordinator::stop_generation(const std::string& reason, Nanoseconds grace) 
 }
 
 void Coordinator::expire_patience() {
-  if (!state_.stopping || now_ < state_.stopping->patience_ends) return;
+  if (!state_.stopping || state_.stopping->patience_over || now_ < state_.stopping->patience_ends) return;
+  state_.stopping->patience_over = true;
   for (const auto& [id, member] : state_.generation->members) {
     const auto agent = state_.agents.find(id);
     if (member.stopped || agent == state_.agents.end() || !agent->second.connected) continue;

@@ -13,6 +13,7 @@
 #include "core/exit_report.h"
 #include "core/ids.h"
 #include "core/node_report.h"
+#include "rendezvous/journal.h"
 
 namespace fabric::rendezvous {
 
@@ -106,6 +107,10 @@ struct Record {
   std::string event;
   Fields fields;
 };
-using Action = std::variant<SendTo, DropAgent, OpenStore, CloseStore, JobFinished, Record>;
+/// Write an entry to the journal, and have it on the disk before any later action is performed. If that fails, perform none.
+struct WriteJournal {
+  JournalEntry entry;
+};
+using Action = std::variant<SendTo, DropAgent, OpenStore, CloseStore, JobFinished, Record, WriteJournal>;
 
 }  // namespace fabric::rendezvous

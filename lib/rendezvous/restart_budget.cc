@@ -26,4 +26,13 @@ RestartAnswer ask_restart(RestartHistory& history, const Settings& settings, Tim
   return RestartAnswer::kGranted;
 }
 
+RestartAnswer ask_after_departure(RestartHistory& history, const Settings& settings, DepartureKind kind) {
+  const bool lost = kind == DepartureKind::kLost;
+  int& count = lost ? history.node_losses : history.preemptions;
+  const std::optional<int> most = lost ? settings.max_node_losses : settings.max_preemptions;
+  if (most && count >= *most) return RestartAnswer::kUsedUp;
+  ++count;
+  return RestartAnswer::kGranted;
+}
+
 }  // namespace fabric::rendezvous

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "core/clock.h"
 #include "core/generation_plan.h"
@@ -14,6 +15,9 @@ struct Settings {
   int min_nodes = 1;
   /// Most nodes a generation runs on; agents beyond it wait as spares. At least min_nodes.
   int max_nodes = 1;
+  /// How many nodes are known to be coming, as a scheduler says: once that many are there (or max_nodes), nobody else is waited
+  /// for. 0: nobody knows, so the last call tells. Otherwise at least min_nodes.
+  int expected_nodes = 0;
   /// Ranks on each node. At least 1.
   int ranks_per_node = 1;
   /// How often in the whole job a failed rank may start a new generation. At least 0.
@@ -22,10 +26,21 @@ struct Settings {
   Nanoseconds restart_window{0};
   /// After how many failures in a row without a step further than ever before the job ends with 93; 0: never. Not negative.
   int max_failures_without_progress = 3;
+  /// After how many generations whose first failure was a rank of one node that node is benched: it gets ranks only where
+  /// min_nodes are not reached without it. 0: never. Not negative.
+  int max_strikes = 3;
+  /// How many generations in the whole job may end because a node was lost; nullopt: any number. Not negative.
+  std::optional<int> max_node_losses = {};
+  /// How many generations in the whole job may end because nodes said that they leave; nullopt: any number. Not negative.
+  std::optional<int> max_preemptions = {};
   /// How long to wait for min_nodes agents, at the start and after a loss. Must be positive.
   Nanoseconds rendezvous_timeout = std::chrono::seconds(60);
-  /// Once min_nodes came, how long the first generation waits for more, up to max_nodes. Not negative.
+  /// Once min_nodes came, how long the first generation waits for more, up to max_nodes, where nothing says how many are
+  /// expected. Not negative.
   Nanoseconds last_call = std::chrono::milliseconds(500);
+  /// How long an agent that could enlarge the running generation waits for others like it, before the ranks are asked to stop
+  /// at a step with their state saved. nullopt: a running generation is not enlarged. Not negative.
+  std::optional<Nanoseconds> scale_up_wait = {};
   /// Pause between two heartbeats of one agent. At least 1 ms.
   Nanoseconds heartbeat_interval = std::chrono::milliseconds(200);
   /// How long an agent may run ranks after the send time of its last acknowledged heartbeat. At least three intervals,

@@ -12,6 +12,7 @@
 #include "core/node_report.h"
 #include "rendezvous/clock_offset.h"
 #include "rendezvous/events.h"
+#include "rendezvous/lease_queue.h"
 #include "rendezvous/phase.h"
 #include "rendezvous/restart_budget.h"
 #include "rendezvous/step_stop.h"
@@ -25,6 +26,7 @@ struct Agent {
   bool connected = true;
   TimePoint last_acknowledged;   ///< when its last heartbeat (or its join) was answered; its lease ends after that
   std::optional<int> node_rank;  ///< in the last generation that it was a member of
+  bool benched = false;          ///< it gets ranks only where there are too few without it
   std::string why_lost;          ///< empty while connected
   ClockOffset clock;
 };
@@ -32,8 +34,10 @@ struct Agent {
 /// One agent's part in a generation.
 struct Membership {
   int node_rank = 0;
-  bool stopped = false;         ///< it confirmed that its ranks are gone
-  bool lost = false;            ///< its connection ended during the generation
+  bool stopped = false;         ///< its ranks are known to be gone: it said so, or its lease has ended
+  bool lost = false;            ///< it left during the generation
+  bool preempted = false;       ///< it said so before it left
+  int ended_well = 0;           ///< how many of its ranks have ended with 0 or 75 by themselves
   Nanoseconds clock_offset{0};  ///< of its agent, as far as it is known
 };
 
@@ -44,6 +48,13 @@ struct Generation {
   std::vector<ExitReport>
       reports;  ///< in the order in which they came, their times by their nodes' clocks until it is judged
   bool store_open = false;
+  int world_size = 0;
+  int num_alive = 0;               ///< members that are not `stopped`
+  std::vector<bool> exited = {};   ///< by global rank: its end was reported
+  std::vector<bool> stepped = {};  ///< by global rank: it has ended a step
+  int num_stepped = 0;
+  bool is_resized = false;    ///< its ranks are asked to stop because a larger one shall follow
+  bool is_inherited = false;  ///< an earlier coordinator started it, so what happened in it is not known
 };
 
 /// An agent that left, for the roll call.
@@ -59,6 +70,7 @@ struct Stopping {
   std::string reason;
   Nanoseconds grace{0};
   TimePoint patience_ends;  ///< an agent that has not confirmed by then is dropped
+  bool patience_over = false;
 };
 
 /// All that the coordinator knows.
@@ -67,10 +79,15 @@ struct State {
   std::map<AgentId, Agent> agents;    ///< connected, or lost while its ranks may be alive
   std::vector<Departure> departures;  ///< the newest, at most kMaxDepartures
   uint64_t joins = 0;
+  int num_connected = 0;
+  LeaseQueue leases;
+  uint32_t counter = 0;                  ///< GenerationId::counter of the last one that this coordinator started
+  std::map<AgentId, int> strikes = {};   ///< generations that failed on a rank of this agent first
   std::optional<Generation> generation;  ///< the running one, or the last
   RestartHistory restarts;
   std::optional<TimePoint> gathering_since;
   std::optional<TimePoint> enough_since;  ///< since when at least min_nodes agents have been there
+  std::optional<TimePoint> larger_since;  ///< since when a generation that runs could be larger
   std::optional<StepStop> step_stop;      ///< since the ranks were asked for a step
   std::optional<Stopping> stopping;
   std::optional<StopRequested> stop_requested;

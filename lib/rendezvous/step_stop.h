@@ -16,6 +16,7 @@ struct StepStop {
   std::string reason;
   TimePoint deadline;                   ///< when the ranks must have ended
   std::map<int, int64_t> reached = {};  ///< answers by global rank
+  int num_awaited = 0;                  ///< ranks that run and have not answered
   std::optional<int64_t> step = {};     ///< where they stop, once all have answered
 };
 

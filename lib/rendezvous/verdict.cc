@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <vector>
 
 namespace fabric::rendezvous {
 
@@ -47,11 +48,11 @@ bool is_peer_failure(const ExitReport& report) {
 }
 
 void use_coordinator_time(Generation& generation) {
+  std::vector<int64_t> offsets(generation.members.size(), 0);
   for (const auto& [agent, member] : generation.members) {
-    for (ExitReport& report : generation.reports) {
-      if (report.node_rank == member.node_rank) report.time_ns += member.clock_offset.count();
-    }
+    offsets.at(static_cast<size_t>(member.node_rank)) = member.clock_offset.count();
   }
+  for (ExitReport& report : generation.reports) report.time_ns += offsets.at(static_cast<size_t>(report.node_rank));
 }
 
 Verdict judge(const Generation& generation, int ranks_per_node) {

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "core/clock.h"
+
+namespace fabric::rendezvous {
+
+/// What a coordinator must hold to so that a job is safe. Everything is true outside of tests: a test lifts one rule and
+/// shows that the simulation notices. docs/rendezvous.md names each.
+struct Rules {
+  Nanoseconds lease_cut{0};               ///< how much sooner than lease + margin a silent agent's ranks count as gone
+  bool waits_for_leases = true;           ///< ranks of an agent that has left may be alive until its lease ends
+  bool waits_for_confirmations = true;    ///< ranks that were told to stop are alive until their agent says otherwise
+  bool heeds_departures = true;           ///< a member that leaves ends its generation at once
+  bool refuses_older_generations = true;  ///< a message counts only for the generation that it names
+  bool has_one_budget = true;             ///< restarts are counted for the job, not for each of its nodes
+  bool gives_a_rank_once = true;          ///< a newcomer gets a rank that nobody has
+  bool keeps_spares_waiting = true;       ///< agents beyond max_nodes get no ranks
+  bool keeps_ranks = true;                ///< a member that stays keeps its rank
+  bool waits_for_all_answers = true;      ///< ranks are let go up to a step only when each has said where it is
+  bool stops_at_the_highest_step = true;  ///< of those that were named
+  bool closes_stores = true;              ///< nobody writes to a generation that is over
+  bool dismisses_spares = true;           ///< also agents without ranks are told that the job is over
+  bool begins_a_term = true;              ///< a coordinator that returns numbers its generations anew
+  bool recovers_leases = true;            ///< a coordinator that returns waits for the ranks that it does not know of
+  bool journals_first = true;             ///< what must not be forgotten is written before anybody hears of it
+  bool journals_budgets = true;           ///< a coordinator that returns remembers what was spent
+};
+
+}  // namespace fabric::rendezvous
