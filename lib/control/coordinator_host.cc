@@ -8,6 +8,7 @@
 
 #include "control/coordinator_server.h"
 #include "rendezvous/coordinator.h"
+#include "rendezvous/event_log.h"
 
 namespace fabric::control {
 
@@ -25,8 +26,8 @@ size_t bytes_of(const LogLines& log) {
 
 class CoordinatorHost::Impl : public std::enable_shared_from_this<Impl> {
  public:
-  Impl(rendezvous::Settings settings, process::EventLoop& loop, Log& log, const Clock& clock, Callbacks callbacks)
-      : coordinator_(std::move(settings)), loop_(loop), log_(log), clock_(clock), callbacks_(std::move(callbacks)) {}
+  Impl(rendezvous::Coordinator coordinator, process::EventLoop& loop, Log& log, const Clock& clock, Callbacks callbacks)
+      : coordinator_(std::move(coordinator)), loop_(loop), log_(log), clock_(clock), callbacks_(std::move(callbacks)) {}
 
   Status start();
   void stop();
@@ -46,12 +47,18 @@ class CoordinatorHost::Impl : public std::enable_shared_from_this<Impl> {
   void arm();
   void arm_stores(TimePoint at);
 
+  void decide(const rendezvous::Event& event);
+  void give_up(const Status& status);
+  void finish(rendezvous::JobOutcome outcome);
+  Status write_down(const rendezvous::Action& action);
+
   void perform(const rendezvous::SendTo& action);
   void perform(const rendezvous::DropAgent& action);
   void perform(const rendezvous::OpenStore& action) { server_->open_store(action.generation); }
   void perform(const rendezvous::CloseStore& action) { server_->close_store(action.generation); }
-  void perform(const rendezvous::JobFinished& action);
+  void perform(const rendezvous::JobFinished& action) { finish(action.outcome); }
   void perform(const rendezvous::Record& action) { callbacks_.record(action.event, action.fields); }
+  void perform(const rendezvous::WriteJournal&) {}  // written before, by write_down()
 
   rendezvous::Coordinator coordinator_;
   process::EventLoop& loop_;
@@ -65,6 +72,7 @@ class CoordinatorHost::Impl : public std::enable_shared_from_this<Impl> {
   std::optional<TimePoint> store_wake_;  // when store_timer_ is due
   std::deque<rendezvous::Event> events_;
   bool handling_ = false;
+  bool gave_up_ = false;
   std::atomic<size_t> posted_log_bytes_{0};
   std::atomic<uint64_t> dropped_lines_{0};
   std::unique_ptr<CoordinatorServer> server_;
@@ -154,17 +162,44 @@ void CoordinatorHost::Impl::on_closed(ConnectionId connection, const Status& sta
 void CoordinatorHost::Impl::handle(rendezvous::Event event) {
   events_.push_back(std::move(event));
   if (std::exchange(handling_, true)) return;
-  for (; !events_.empty(); events_.pop_front()) {
-    for (const rendezvous::Action& action : coordinator_.handle(events_.front(), clock_.now())) {
-      std::visit([this](const auto& one) { perform(one); }, action);
-    }
-  }
+  for (; !events_.empty(); events_.pop_front()) decide(events_.front());
   handling_ = false;
   arm();
 }
 
+void CoordinatorHost::Impl::decide(const rendezvous::Event& event) {
+  if (gave_up_) return;
+  const TimePoint now = clock_.now();
+  if (callbacks_.log_event) callbacks_.log_event(rendezvous::to_line(event, now));
+  for (const rendezvous::Action& action : coordinator_.handle(event, now)) {
+    const Status written = write_down(action);
+    if (!written.ok()) return give_up(written);
+    std::visit([this](const auto& one) { perform(one); }, action);
+  }
+}
+
+Status CoordinatorHost::Impl::write_down(const rendezvous::Action& action) {
+  const auto* const journal = std::get_if<rendezvous::WriteJournal>(&action);
+  if (journal == nullptr || !callbacks_.write_journal) return ok_status();
+  return callbacks_.write_journal(rendezvous::to_line(journal->entry));
+}
+
+// What comes after an entry that is not on the disk must not happen: the agents are sent home, and their leases end.
+void CoordinatorHost::Impl::give_up(const Status& status) {
+  gave_up_ = true;
+  const std::string reason = concat("the journal of the job cannot be written: ", status.message());
+  for (const auto& [agent, connection] : connections_) {
+    server_->send(connection, Shutdown{exit_code::kFailure, reason});
+  }
+  rendezvous::JobOutcome outcome;
+  outcome.exit_code = exit_code::kFailure;
+  outcome.reason = reason;
+  finish(std::move(outcome));
+}
+
 void CoordinatorHost::Impl::arm() {
   loop_.cancel(timer_);
+  if (gave_up_) return;
   if (const std::optional<TimePoint> deadline = coordinator_.next_deadline()) {
     timer_ = loop_.call_at(*deadline, [this] { handle(rendezvous::Tick{}); });
   }
@@ -192,9 +227,9 @@ void CoordinatorHost::Impl::perform(const rendezvous::DropAgent& action) {
   server_->close(connection.mapped(), aborted(action.reason));
 }
 
-void CoordinatorHost::Impl::perform(const rendezvous::JobFinished& action) {
+void CoordinatorHost::Impl::finish(rendezvous::JobOutcome outcome) {
   // Posted, so that the callback may destroy the host.
-  loop_.post([weak = weak_from_this(), outcome = action.outcome] {
+  loop_.post([weak = weak_from_this(), outcome = std::move(outcome)] {
     const std::shared_ptr<Impl> host = weak.lock();
     if (host) host->callbacks_.finished(outcome);
   });
@@ -202,9 +237,11 @@ void CoordinatorHost::Impl::perform(const rendezvous::JobFinished& action) {
 
 Result<std::unique_ptr<CoordinatorHost>> CoordinatorHost::create(rendezvous::Settings settings,
                                                                  process::EventLoop& loop, Log& log, const Clock& clock,
-                                                                 Callbacks callbacks) {
+                                                                 Callbacks callbacks,
+                                                                 const rendezvous::Journal& journal) {
   FABRIC_RETURN_IF_ERROR(rendezvous::validate(settings));
-  auto impl = std::make_shared<Impl>(std::move(settings), loop, log, clock, std::move(callbacks));
+  auto impl = std::make_shared<Impl>(rendezvous::Coordinator(std::move(settings), journal), loop, log, clock,
+                                     std::move(callbacks));
   FABRIC_RETURN_IF_ERROR(impl->start());
   return std::unique_ptr<CoordinatorHost>(new CoordinatorHost(std::move(impl)));
 }

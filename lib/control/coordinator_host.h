@@ -11,6 +11,7 @@
 #include "core/unique_fd.h"
 #include "process/event_loop.h"
 #include "rendezvous/events.h"
+#include "rendezvous/journal.h"
 #include "rendezvous/settings.h"
 
 namespace fabric::control {
@@ -31,12 +32,18 @@ class CoordinatorHost {
     std::function<void(rendezvous::JobOutcome)> finished;
     /// Where a rank is: the coordinator's own events tell of its phases, but not of its steps. May be empty.
     std::function<void(const RankProgress&)> progress = nullptr;
+    /// Writes a line to the journal of the job; once it returns ok, the line must outlast a crash of the machine (JournalFile
+    /// does). An error ends the job: nothing may be done that could be forgotten. May be empty: the job ends with its launcher.
+    std::function<Status(const std::string& line)> write_journal = nullptr;
+    /// A line for each event that the coordinator is given: with rendezvous/event_log.h they can be replayed. May be empty.
+    std::function<void(const std::string& line)> log_event = nullptr;
   };
 
-  /// Starts the rendezvous; its timeout counts from here. `loop`, `log` and `clock` are borrowed. kInvalidArgument if
-  /// `settings` are not valid.
+  /// Starts the rendezvous; its timeout counts from here. `loop`, `log` and `clock` are borrowed. `journal` is what a
+  /// coordinator of this job has left that crashed; empty for a new job. kInvalidArgument if `settings` are not valid.
   static Result<std::unique_ptr<CoordinatorHost>> create(rendezvous::Settings settings, process::EventLoop& loop,
-                                                         Log& log, const Clock& clock, Callbacks callbacks);
+                                                         Log& log, const Clock& clock, Callbacks callbacks,
+                                                         const rendezvous::Journal& journal = {});
   /// Ends all connections; what was not sent yet is lost.
   ~CoordinatorHost();
   CoordinatorHost(const CoordinatorHost&) = delete;

@@ -4,15 +4,19 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <functional>
 
 #include "control/test_agent.h"
+#include "rendezvous/coordinator.h"
+#include "rendezvous/event_log.h"
 
 namespace fabric::control {
 namespace {
 
 using namespace std::chrono_literals;
 using testing::Contains;
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 // An agent that beats, and does what its script says when it is told to start ranks.
@@ -88,7 +92,12 @@ class CoordinatorHostTest : public testing::Test {
            outcome_ = std::move(outcome);
            loop_->stop();
          },
-         [this](const RankProgress& progress) { steps_.push_back(progress.step); }});
+         [this](const RankProgress& progress) { steps_.push_back(progress.step); },
+         [this](const std::string& line) {
+           journal_.push_back(line);
+           return journal_.size() <= most_journal_lines_ ? ok_status() : errno_status(ENOSPC, "write the journal");
+         },
+         [this](const std::string& line) { event_log_ += line + "\n"; }});
     ASSERT_EQ(host.status(), ok_status());
     host_ = std::move(*host);
   }
@@ -105,6 +114,9 @@ class CoordinatorHostTest : public testing::Test {
   std::vector<std::string> events_;
   std::vector<LogLines> log_lines_;
   std::vector<int64_t> steps_;
+  std::vector<std::string> journal_;
+  size_t most_journal_lines_ = 1'000;
+  std::string event_log_;
   std::optional<rendezvous::JobOutcome> outcome_;
 };
 
@@ -139,6 +151,39 @@ TEST_F(CoordinatorHostTest, RunsATwoRankGenerationToItsEnd) {
   EXPECT_EQ(steps_, std::vector<int64_t>{7});
   EXPECT_THAT(events_, Contains("generation_started"));
   EXPECT_THAT(events_, Contains("job_finished"));
+}
+
+TEST_F(CoordinatorHostTest, WritesDownWhatMustNotBeForgottenAndWhatHappened) {
+  make(two_ranks());
+  const auto a = agent("a", both_succeed);
+
+  loop_->run();
+
+  EXPECT_THAT(journal_, ElementsAre("term 1", "generation 1 1 1 =a 0", HasSubstr("ended 0")));
+  rendezvous::Coordinator again(two_ranks());
+  std::optional<rendezvous::JobOutcome> repeated;
+  const std::vector<rendezvous::LoggedEvent> log = rendezvous::read_event_log(event_log_).value();
+  for (const rendezvous::LoggedEvent& logged : log) {
+    for (const rendezvous::Action& action : again.handle(logged.event, logged.at)) {
+      if (const auto* finished = std::get_if<rendezvous::JobFinished>(&action)) repeated = finished->outcome;
+    }
+  }
+  ASSERT_TRUE(repeated);
+  EXPECT_EQ(repeated->reason, outcome_->reason);
+  EXPECT_EQ(repeated->reports.size(), 2u);
+}
+
+TEST_F(CoordinatorHostTest, EndsTheJobWhereItsJournalCannotBeWritten) {
+  most_journal_lines_ = 1;
+  make(two_ranks());
+  const auto a = agent("a", [](ScriptedAgent&, const GenerationPlan&) { ADD_FAILURE() << "nobody may hear of it"; });
+
+  loop_->run();
+
+  ASSERT_TRUE(outcome_);
+  EXPECT_EQ(outcome_->exit_code, exit_code::kFailure);
+  EXPECT_THAT(outcome_->reason, HasSubstr("No space left on device"));
+  EXPECT_EQ(a->shutdowns.next()->exit_code, exit_code::kFailure);
 }
 
 TEST_F(CoordinatorHostTest, TheStoreOfTheGenerationIsOpenAndTimesOut) {
