@@ -45,7 +45,7 @@ std::optional<TimePoint> Coordinator::next_deadline() const {
   if (state_.stopping && !state_.stopping->patience_over) keep_earliest(next, state_.stopping->patience_ends);
   if (state_.phase == Phase::kGathering && state_.gathering_since) {
     keep_earliest(next, *state_.gathering_since + settings_.rendezvous_timeout);
-    if (state_.enough_since) keep_earliest(next, *state_.enough_since + settings_.last_call);
+    if (state_.enough_since && !awaits_number()) keep_earliest(next, *state_.enough_since + settings_.last_call);
   }
   if (state_.larger_since && *state_.larger_since + *settings_.scale_up_wait > now_) {
     keep_earliest(next, *state_.larger_since + *settings_.scale_up_wait);
@@ -300,7 +300,11 @@ TimePoint Coordinator::lease_end(const Agent& agent) const {
 
 // ---- actions ----------------------------------------------------------------------------------------------------------
 
-void Coordinator::move(PhaseEvent event) { state_.phase = next_phase(state_.phase, event).value(); }
+void Coordinator::move(PhaseEvent event) {
+  const Phase next = next_phase(state_.phase, event).value();
+  ++state_.moves[static_cast<size_t>(state_.phase)][static_cast<size_t>(next)];
+  state_.phase = next;
+}
 
 void Coordinator::send(const AgentId& agent, CoordinatorMessage message) { act(SendTo{agent, std::move(message)}); }
 

@@ -95,7 +95,7 @@ class Coordinator {
   bool all_ranks_reported_well(const Membership& member) const;
   TimePoint lease_end(const Agent& agent) const;
   int num_placeable() const;
-  bool is_first_gathering() const;
+  bool awaits_number() const;
   bool is_last_call_over() const;
   std::string roll_call() const;
 

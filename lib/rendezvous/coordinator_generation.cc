@@ -24,8 +24,7 @@ void Coordinator::gather() {
   } else if (!state_.enough_since) {
     state_.enough_since = now_;
   }
-  const bool awaits_number = is_first_gathering() && settings_.expected_nodes > 0;
-  const int most = awaits_number ? std::min(settings_.expected_nodes, settings_.max_nodes) : settings_.max_nodes;
+  const int most = awaits_number() ? std::min(settings_.expected_nodes, settings_.max_nodes) : settings_.max_nodes;
   if (num_placeable() >= most || is_last_call_over()) return start_generation();
   if (now_ >= *state_.gathering_since + settings_.rendezvous_timeout) finish_gathering_late();
 }
@@ -105,13 +104,13 @@ int Coordinator::num_placeable() const {
   return std::min(settings_.max_nodes, std::max(others, std::min(state_.num_connected, settings_.min_nodes)));
 }
 
-bool Coordinator::is_first_gathering() const { return !state_.generation.has_value(); }
+// Before the first generation, where it is known how many nodes are coming.
+bool Coordinator::awaits_number() const { return settings_.expected_nodes > 0 && !state_.generation; }
 
 // Only the first generation of a coordinator waits for latecomers: later ones have lost time enough. Where it is known how many
 // come, those are waited for.
 bool Coordinator::is_last_call_over() const {
-  if (!state_.enough_since) return false;
-  if (is_first_gathering() && settings_.expected_nodes > 0) return false;
+  if (!state_.enough_since || awaits_number()) return false;
   return state_.counter > 0 || now_ >= *state_.enough_since + settings_.last_call;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -14,6 +15,8 @@ enum class Phase : uint8_t {
   kStopping,   ///< a generation was told to stop; waiting until none of its ranks can be alive
   kFinished,
 };
+
+inline constexpr size_t kNumPhases = 5;
 
 enum class PhaseEvent : uint8_t {
   kGathered,     ///< enough agents are there

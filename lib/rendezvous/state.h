@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -92,7 +93,9 @@ struct State {
   std::optional<Stopping> stopping;
   std::optional<StopRequested> stop_requested;
   std::vector<FailedGeneration> failures;  ///< the newest, at most kMaxFailures
-  uint64_t stale_messages = 0;             ///< messages of older generations or unknown agents, ignored
+  /// How often each phase has followed each other one: moves[from][to].
+  std::array<std::array<uint64_t, kNumPhases>, kNumPhases> moves{};
+  uint64_t stale_messages = 0;  ///< messages of older generations or unknown agents, ignored
 
   static constexpr size_t kMaxDepartures = 256;
   static constexpr size_t kMaxFailures = 1000;

@@ -38,6 +38,7 @@ TEST_F(CoordinatorElasticTest, WaitsForAsManyAsAreExpectedAndHoldsNoLastCall) {
   wait(1s);
   beat();
   EXPECT_EQ(phase(), Phase::kGathering);
+  EXPECT_GT(coordinator_->next_deadline(), now_) << "nothing is due";
 
   join("c");
 

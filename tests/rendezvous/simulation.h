@@ -1,116 +1,231 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <functional>
+#include <deque>
 #include <map>
 #include <optional>
 #include <queue>
-#include <random>
 #include <set>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "rendezvous/coordinator.h"
+#include "rendezvous/scenario.h"
 
 namespace fabric::rendezvous {
 
-/// How badly the simulated world behaves.
-struct Faults {
-  double agent_dies = 0.3;   ///< chance of each agent to die with its node, once, before `until`
-  double agent_hangs = 0.2;  ///< chance of a silent pause of the link, once
-  double connection_breaks = 0.3;
-  double rank_fails = 0.1;  ///< chance of each rank and generation
-  double stop_requested = 0.1;
-  double answers_late = 0.1;    ///< chance of each rank that is asked where it can stop
-  double answers_never = 0.05;  ///< the same
-  double has_no_steps = 0.05;   ///< the same
-  double gets_stuck = 0.05;     ///< chance of each rank that is let go up to a step
-  Nanoseconds until = std::chrono::seconds(20);
-  /// How much longer than its lease a faulty agent lets ranks run; 0 for one that keeps the rules.
-  Nanoseconds overstay{0};
+/// What a simulation came to.
+struct SimulationCounts {
+  uint64_t events = 0;              ///< that happened in the simulated world
+  uint64_t coordinator_events = 0;  ///< those of them that a coordinator was given
+  uint64_t generations = 0;
+  uint64_t crashes = 0;
+  uint64_t messages = 0;  ///< to agents, but for answers to heartbeats
+  uint64_t scale_ups = 0;
+  uint64_t benched = 0;
+  std::array<std::array<uint64_t, kNumPhases>, kNumPhases> moves{};
+  std::array<uint64_t, kNumFaultKinds> faults{};
+
+  void add(const SimulationCounts& other);
 };
 
-/// A job with a coordinator and agents on a virtual network with random delays, in virtual time; all from one seed.
+/// A job with a coordinator and agents on a virtual network in virtual time, all from one seed. After each action of the
+/// coordinator and each step of an agent the rules are checked (docs/rendezvous.md lists them).
 class Simulation {
  public:
-  Simulation(uint64_t seed, Faults faults);
+  Simulation(Scenario scenario, Rules rules = {});
 
   /// Runs to the end of the job. Returns the first rule that was broken, or an empty string.
   std::string run();
+  /// Keeps a history of what happens, for people.
+  void keep_history() { keeps_history_ = true; }
+  const std::deque<std::string>& history() const { return history_; }
   const std::optional<JobOutcome>& outcome() const { return outcome_; }
-  int generations() const { return static_cast<int>(plans_.size()); }
+  const SimulationCounts& counts() const { return counts_; }
 
  private:
+  struct SimRank {
+    int global_rank = 0;
+    bool alive = false;
+    std::optional<int64_t> reached;  // what it said when it was asked for a step
+  };
   struct SimAgent {
+    AgentId id;
     bool alive = true;
-    int connection = 0;  // 0: none; messages of an older one are lost
-    bool hangs = false;
-    TimePoint up, down;  // when the last message in each direction arrives: order is kept
+    bool has_connection = false;
+    bool is_deaf = false;     // its connection loses everything
+    bool is_lying = false;    // it keeps on doing so
+    uint32_t epoch = 0;       // of its connection; messages of an older one are lost
+    uint32_t host_epoch = 0;  // of the connection that the coordinator knows, 0: none
+    TimePoint up, down;       // when the last message in each direction arrives: most keep their order
+    TimePoint hangs_until, frozen_until, cut_until, loses_beats_until;
     uint64_t sequence = 0;
-    std::map<uint64_t, TimePoint> beats;
-    TimePoint acknowledged;
+    std::array<TimePoint, 64> beats;  // when those were sent, by sequence
     TimePoint joined;
-    std::optional<GenerationPlan> plan;
-    std::set<int> ranks;             // alive
-    std::map<int, int64_t> reached;  // what they said when they were asked for a step
-    TimePoint started;
+    TimePoint acknowledged;
+    GenerationId newest;  // of which it was told anything; an older one is refused
+    GenerationId generation;
+    std::optional<int> last_node_rank;
+    uint32_t placed_epoch = 0;  // of its connection when it was placed last
+    std::vector<SimRank> ranks;
+    int num_alive = 0;
     bool killing = false;
+    bool lease_is_watched = false;
+    int64_t first_step = 0;
+    GenerationId placed_in;
+    bool counts_as_running = false;
+    bool was_dismissed = false;
+    TimePoint started;
+  };
+  enum class Kind : uint8_t {
+    kConnect,
+    kBeat,
+    kBeatArrives,
+    kAckArrives,
+    kArrivesUp,
+    kArrivesDown,
+    kLost,
+    kReset,
+    kGone,
+    kLeaseEnds,
+    kFirstStep,
+    kRankEnds,
+    kRankIsDead,
+    kGraceEnds,
+    kAnswers,
+    kReachesStep,
+    kWriteArrives,
+    kThaws,
+    kSaysGoodbye,
+    kFault,
+    kReturns,
+    kAsksToStop,
   };
   struct Due {
-    TimePoint at;
-    uint64_t order;
-    std::function<void()> what;
+    TimePoint at = {};
+    uint64_t order = 0;
+    Kind kind = Kind::kFault;
+    uint32_t agent = 0;
+    uint32_t epoch = 0;
+    uint32_t rank = 0;
+    uint64_t data = 0;
+    GenerationId generation = {};
     bool operator<(const Due& other) const { return std::tie(other.at, other.order) < std::tie(at, order); }
   };
 
-  void after(Nanoseconds delay, std::function<void()> what);
-  bool chance(double probability) { return std::uniform_real_distribution<>(0, 1)(random_) < probability; }
-  Nanoseconds between(int64_t least_ms, int64_t most_ms);
-
-  void add_agent();
-  void plan_faults(const std::string& name);
-  void connect(const std::string& name);
-  void beat(const std::string& name, int connection);
-  void break_connection(const std::string& name);
-  void die(const std::string& name);
-  void to_coordinator(const std::string& name, const AgentMessage& message);
-  void to_agent(const std::string& name, const CoordinatorMessage& message);
-
-  void receive(const std::string&, const Welcome&);
-  void receive(const std::string& name, const HeartbeatAck& message);
-  void receive(const std::string& name, const StartGeneration& message);
-  void receive(const std::string& name, const AskSteps& message);
-  void receive(const std::string& name, const StopAtStep& message);
-  void receive(const std::string&, const SignalRanks&) {}
-  void receive(const std::string& name, const StopGeneration& message);
-  void receive(const std::string& name, const Shutdown& message);
-  void watch_lease(const std::string& name);
-  void start_rank(const std::string& name, int rank);
-  int64_t step_of(const SimAgent& agent) const;
-  void end_rank(const std::string& name, GenerationId generation, ExitReport report);
-  void kill_ranks(const std::string& name);
-
+  // simulation.cc: the world and the coordinator's host
+  void push(Nanoseconds delay, Due due);
+  void push_at(TimePoint at, Due due);
+  void step(const Due& due);
+  void step_rank(SimAgent& agent, const Due& due);
+  void step_world(const Due& due);
+  bool is_put_off(const Due& due);
+  Nanoseconds ms(int64_t least, int64_t most) {
+    return std::chrono::microseconds(dice_.between(least * 1000, most * 1000));
+  }
   void handle(const Event& event);
-  void perform(const Action& action);
-  void check_start(const GenerationPlan& plan);
-  void check_restarts();
-  void check_plans();
+  bool perform(const Action& action);
+  void perform_send(const SendTo& action);
+  void drop(uint32_t agent, Nanoseconds delay);
+  void crash();
+  void come_back();
+  uint32_t index_of(const AgentId& id) const;
+  void remember(const std::string& text);
+
+  // simulation_network.cc: connections, messages and faults
+  void add_agent();
+  void connect(uint32_t index);
+  void disconnect(uint32_t index);
+  void join_arrives(const Due& due);
+  void beat(const Due& due);
+  void ack_arrives(const Due& due);
+  TimePoint arrival(SimAgent& agent, TimePoint& last);
+  void say(uint32_t index, AgentMessage message);
+  void tell(uint32_t index, const CoordinatorMessage& message);
+  void arrives_up(const Due& due);
+  void arrives_down(const Due& due);
+  void happen(const Fault& fault);
+  void happen_to(uint32_t index, const Fault& fault);
+  void die(uint32_t index, const Fault& fault);
+  void freeze(uint32_t index, const Fault& fault);
+  void thaw(uint32_t index);
+  void lie(uint32_t index);
+  void leave(uint32_t index);
+  void fail_rank(uint32_t index);
+
+  // simulation_agent.cc: what an agent and its ranks do
+  void receive(uint32_t index, const Welcome&);
+  void receive(uint32_t, const HeartbeatAck&) {}
+  void receive(uint32_t index, const StartGeneration& message);
+  void receive(uint32_t index, const AskSteps& message);
+  void receive(uint32_t index, const StopAtStep& message);
+  void receive(uint32_t, const SignalRanks&) {}
+  void receive(uint32_t index, const StopGeneration& message);
+  void receive(uint32_t index, const Shutdown& message);
+  void watch_lease(uint32_t index);
+  void lease_ends(uint32_t index);
+  int64_t step_of(const SimAgent& agent) const;
+  void end_rank(uint32_t index, size_t rank, ExitReport report);
+  void rank_ends(const Due& due);
+  void kill_ranks(uint32_t index);
+  void kill_at_once(uint32_t index);
+  void answer(const Due& due);
+  void reach_step(const Due& due);
+  void write(uint32_t index, const GenerationId& generation);
+
+  // simulation_rules.cc: what must hold
+  void check_departure(const Event& event);
+  void check_start(const SendTo& action, const GenerationPlan& plan);
+  void check_generation();
+  void check_restart();
+  void check_spent(const RestartHistory& history);
+  void check_members_known();
+  void check_end();
+  void check_write(const GenerationId& generation);
+  void set_running(SimAgent& agent, bool runs);
   void broken(const std::string& rule);
 
-  Faults faults_;
-  std::mt19937_64 random_;
-  Settings settings_;
+  Scenario scenario_;
+  Rules rules_;
+  Dice dice_;
   std::optional<Coordinator> coordinator_;
-  std::map<std::string, SimAgent> agents_;
-  std::map<GenerationId, std::vector<GenerationPlan>> plans_;
-  std::set<GenerationId> impaired_;  // a rank of it is gone too early; the others wait in a collective for ever
-  std::vector<TimePoint> restarts_;
+  std::string journal_;
+  std::set<GenerationId> open_stores_;
+  std::deque<SimAgent> agents_;
   std::priority_queue<Due> due_;
+  std::vector<AgentMessage> up_;  // messages on their way, and which of the places are free
+  std::vector<uint32_t> free_up_;
+  std::vector<CoordinatorMessage> down_;
+  std::vector<uint32_t> free_down_;
   TimePoint now_{std::chrono::hours(1)};
   TimePoint start_ = now_;
   uint64_t order_ = 0;
+  int64_t crash_after_ = -1;  // actions; -1: not to be expected
+  Nanoseconds away_{0};
+  int64_t saved_step_ = -1;
+  std::set<GenerationId> impaired_;  // a rank of it is gone too early; the others wait in a collective for ever
+
+  std::map<GenerationId, int> running_;  // nodes with ranks that are alive and move
+  GenerationId newest_issued_;
+  GenerationId previous_;                                   // the last one of which all plans were sent
+  GenerationId first_step_of_;                              // the newest generation that has ended a step
+  std::vector<std::pair<uint32_t, GenerationPlan>> plans_;  // of the generation that this event starts
+  std::vector<TimePoint> restarts_;
+  uint64_t joins_ = 0;
+  uint64_t placements_ = 0;
+  uint64_t shutdowns_ = 0;
   std::optional<JobOutcome> outcome_;
   std::string broken_;
+  SimulationCounts counts_;
+  bool keeps_history_ = false;
+  std::deque<std::string> history_;
 };
+
+/// Returns what broke, and the shortest history of it that was found: faults are left out of `scenario` as long as a rule
+/// breaks without them, then the run is told.
+std::string shortest_history(Scenario scenario, Rules rules = {});
 
 }  // namespace fabric::rendezvous

@@ -1,0 +1,67 @@
+// Each rule of the coordinator is needed, and the simulation notices where one is lifted.
+
+#include "rendezvous/rules.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <string>
+
+#include "rendezvous/simulation.h"
+
+namespace fabric::rendezvous {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A coordinator that is wrong in one way.
+struct Mutant {
+  const char* name;
+  void (*lift)(Rules& rules);
+};
+
+const Mutant kMutants[] = {
+    {"LeaseOffByOneHeartbeat", [](Rules& rules) { rules.lease_cut = Settings{}.heartbeat_interval; }},
+    {"LeaseNotAwaited", [](Rules& rules) { rules.waits_for_leases = false; }},
+    {"ConfirmationNotAwaited", [](Rules& rules) { rules.waits_for_confirmations = false; }},
+    {"DepartureIgnored", [](Rules& rules) { rules.heeds_departures = false; }},
+    {"OlderGenerationHeeded", [](Rules& rules) { rules.refuses_older_generations = false; }},
+    {"BudgetPerAgent", [](Rules& rules) { rules.has_one_budget = false; }},
+    {"SpareGivenALiveRank", [](Rules& rules) { rules.gives_a_rank_once = false; }},
+    {"SparesStarted", [](Rules& rules) { rules.keeps_spares_waiting = false; }},
+    {"RanksNotKept", [](Rules& rules) { rules.keeps_ranks = false; }},
+    {"StopReleasedTooEarly", [](Rules& rules) { rules.waits_for_all_answers = false; }},
+    {"StopAtTheLowestStep", [](Rules& rules) { rules.stops_at_the_highest_step = false; }},
+    {"StoreLeftOpen", [](Rules& rules) { rules.closes_stores = false; }},
+    {"SparesForgottenAtTheEnd", [](Rules& rules) { rules.dismisses_spares = false; }},
+    {"GenerationReusedAfterACrash", [](Rules& rules) { rules.begins_a_term = false; }},
+    {"LeasesForgottenInACrash", [](Rules& rules) { rules.recovers_leases = false; }},
+    {"JournalWrittenTooLate", [](Rules& rules) { rules.journals_first = false; }},
+    {"BudgetForgottenInACrash", [](Rules& rules) { rules.journals_budgets = false; }},
+};
+
+class RulesTest : public ::testing::TestWithParam<Mutant> {};
+
+TEST_P(RulesTest, WithoutThisRuleTheSimulationBreaksWithinTwoHundredSeeds) {
+  Rules rules;
+  GetParam().lift(rules);
+  std::string broken;
+  uint64_t seed = 0;
+
+  while (broken.empty() && seed < 200) broken = Simulation(rough_scenario(++seed), rules).run();
+
+  EXPECT_NE(broken, "") << "no seed of 200 caught " << GetParam().name;
+  std::printf("%s: caught by seed %llu: %s\n", GetParam().name, static_cast<unsigned long long>(seed), broken.c_str());
+}
+
+INSTANTIATE_TEST_SUITE_P(Mutants, RulesTest, ::testing::ValuesIn(kMutants),
+                         [](const auto& mutant) { return std::string(mutant.param.name); });
+
+TEST(RulesOfTheRoughWorldTest, HoldWhereNoneIsLifted) {
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    EXPECT_EQ(Simulation(rough_scenario(seed)).run(), "") << shortest_history(rough_scenario(seed));
+  }
+}
+
+}  // namespace
+}  // namespace fabric::rendezvous
