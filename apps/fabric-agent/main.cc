@@ -7,12 +7,12 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <filesystem>
 #include <map>
 #include <string>
 
 #include "core/exit_codes.h"
 #include "core/ids.h"
+#include "core/installation.h"
 #include "core/status.h"
 #include "core/version.h"
 #include "frames/codec.h"
@@ -28,13 +28,6 @@ struct CommandLine {
   int coordinator_fd = -1;
   int plan_fd = -1;
 };
-
-// Programs of one installation lie beside each other.
-std::string worker_beside_agent() {
-  std::error_code error;
-  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-  return (self.parent_path() / "fabric-worker").string();
-}
 
 void describe_options(CLI::App& app, CommandLine& line) {
   static const std::map<std::string, LogLevel> kLevels = {{"debug", LogLevel::kDebug},
@@ -54,6 +47,8 @@ void describe_options(CLI::App& app, CommandLine& line) {
       ->check([](const std::string& id) {
         return is_valid_name(id) ? "" : "must have 1 to 64 characters of [A-Za-z0-9._-], the first neither '.' nor '-'";
       });
+  app.add_option("--node-name", line.options.node_name,
+                 "Name of this node in reports; by default the name of the host");
   app.add_option("--worker", line.options.worker, "Path of fabric-worker; by default the one beside this program");
   app.add_option("--log-level", line.options.log_level, "Least level of the agent's own log lines")
       ->transform(CLI::CheckedTransformer(kLevels));
@@ -121,7 +116,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? exit_code::kSuccess : exit_code::kUsage;
   }
-  if (line.options.worker.empty()) line.options.worker = agent::worker_beside_agent();
+  if (line.options.worker.empty()) line.options.worker = fabric::program_beside_this("fabric-worker");
   line.options.environment = agent::read_environment(environ);
 
   int code = exit_code::kFailure;

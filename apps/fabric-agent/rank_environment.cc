@@ -24,10 +24,13 @@ std::vector<std::string> to_entries(const Environment& environment) {
 Environment rank_environment(const Environment& inherited, const GenerationPlan& plan) {
   Environment environment = inherited;
   std::erase_if(environment, [](const auto& entry) { return entry.first.starts_with("FABRIC_"); });
-  for (const auto& [name, value] : plan.env) environment[name] = value;
+  // What was inherited of these was the job's to take up, or not: the plan says how many.
   for (const char* name : {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"}) {
-    environment.emplace(name, std::to_string(plan.threads_per_rank));
+    environment[name] = std::to_string(plan.threads_per_rank);
   }
+  if (!plan.interface.empty())
+    environment.emplace("NCCL_SOCKET_IFNAME", concat('=', plan.interface));  // '=': all of the name
+  for (const auto& [name, value] : plan.env) environment[name] = value;
   return environment;
 }
 

@@ -51,6 +51,7 @@ Supervisor::~Supervisor() {
 
 void Supervisor::join(Accelerators accelerators) {
   Join join{options_.agent, read_node(options_.node_files)};
+  if (!options_.node_name.empty()) join.node.hostname = options_.node_name;
   accelerators_ = std::move(accelerators.found);
   join.node.accelerators = accelerators_;
   join.node.accelerators_note = std::move(accelerators.note);

@@ -23,6 +23,7 @@ namespace fabric::agent {
 /// What a supervisor is told when it begins.
 struct SupervisorOptions {
   AgentId agent;
+  std::string node_name;  ///< in reports; empty: the name of the host
   std::string worker;     ///< path of fabric-worker, for the probe of accelerators
   Environment inherited;  ///< the agent's environment
   NodeFiles node_files;

@@ -39,6 +39,7 @@ Status run(const AgentOptions& options, UniqueFd link_socket, pid_t link, Log& l
   ForkRankStarter starter(*loop, log, options.worker);
   SupervisorOptions supervisor_options;
   supervisor_options.agent = {options.id};
+  supervisor_options.node_name = options.node_name;
   supervisor_options.worker = options.worker;
   supervisor_options.inherited = options.environment;
   supervisor_options.common_plan = options.common_plan;

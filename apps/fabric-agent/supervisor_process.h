@@ -16,7 +16,8 @@ namespace fabric::agent {
 /// What both processes of an agent are told by its command line.
 struct AgentOptions {
   std::string id;
-  std::string worker;  ///< path of fabric-worker
+  std::string node_name;  ///< of this node in reports; empty: the name of the host
+  std::string worker;     ///< path of fabric-worker
   LogLevel log_level = LogLevel::kInfo;
   Environment environment;
   std::optional<GenerationPlan> common_plan;  ///< see SupervisorOptions

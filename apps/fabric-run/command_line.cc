@@ -77,6 +77,11 @@ void describe_run(CLI::App& app, RunCommand& run) {
                    ? ""
                    : "must be 1 to 64 letters, digits, '.', '_' or '-', not start with '.' or '-', and not be 'latest'";
       });
+  app.add_option_function<int>(
+         "--simulate-nodes", [&run](int count) { run.overrides.push_back(concat("cluster.simulate_nodes=", count)); },
+         "So many nodes on this machine, to try elastic jobs, as --set cluster.simulate_nodes=N")
+      ->type_name("N")
+      ->check(CLI::Range(1, 64));
   describe_wrapper(app, run);
   app.add_flag("--dry-run", run.dry_run, "Print what would be started, and where each value comes from; start nothing");
   app.add_flag("--json", run.json,

@@ -1,7 +1,5 @@
 #include "job_run.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <memory>
 #include <optional>
@@ -9,11 +7,12 @@
 
 #include "control/coordinator_host.h"
 #include "control/grpc_log.h"
+#include "control/journal_file.h"
 #include "core/exit_codes.h"
 #include "core/exit_report.h"
 #include "core/log.h"
 #include "display_log.h"
-#include "local_agent.h"
+#include "local_agents.h"
 #include "process/reaper.h"
 #include "process/signals.h"
 #include "run_report.h"
@@ -57,18 +56,19 @@ class JobRun {
 
  private:
   std::unique_ptr<Log> make_log();
-  Status start_agent(const GenerationPlan& common_plan);
+  void make_agents(GenerationPlan common_plan);
   Status start_coordinator(rendezvous::Settings settings);
+  Status open_event_log();
   void say_what_starts(const rendezvous::Settings& settings);
 
   Status watch_signals();
   void on_signal(int number);
   void stop_by(int number);
   void reap_orphans() const;
-  void on_agent_ended();
+  void on_agent_ended(const LocalAgent& agent);
   void on_finished(rendezvous::JobOutcome outcome);
   void record(const std::string& event, const rendezvous::Fields& fields);
-  void write_to_journal(const std::string& line);
+  void append_to(EventJournal& journal, const std::string& line);
   int write_report();
 
   RunRequest request_;
@@ -82,36 +82,55 @@ class JobRun {
   std::unique_ptr<Log> log_;
   control::GrpcLogRoute grpc_log_;
   RunReport report_;
+  std::unique_ptr<control::JournalFile> journal_;
+  std::optional<EventJournal> event_log_;  // all that the coordinator is given
   bool has_told_of_journal_ = false;
   std::optional<TerminalLoan> terminal_;  // while a rank has it
   std::unique_ptr<process::SignalWatcher> signals_;
   bool is_finished_ = false;
-  std::unique_ptr<LocalAgent> agent_;
+  std::unique_ptr<LocalAgents> agents_;
   std::unique_ptr<control::CoordinatorHost> coordinator_;
 };
 
 Result<int> JobRun::run() {
   FABRIC_RETURN_IF_ERROR(process::become_subreaper());  // of what an agent that is killed leaves behind
+  FABRIC_ASSIGN_OR_RETURN(journal_, control::JournalFile::open(files_.directory.file("journal")));
+  if (request_.spec().logging.coordinator) FABRIC_RETURN_IF_ERROR(open_event_log());
   rendezvous::Settings settings = settings_of(request_, files_.run_id, files_.directory.path, files_.program);
   if (request_.wrapper.has_terminal) terminal_.emplace();
-  FABRIC_RETURN_IF_ERROR(start_agent(settings.base));  // before gRPC has threads
+  make_agents(settings.base);
+  FABRIC_RETURN_IF_ERROR(agents_->start());  // they get ready meanwhile
   FABRIC_RETURN_IF_ERROR(start_coordinator(std::move(settings)));
+  FABRIC_RETURN_IF_ERROR(agents_->introduce());
   FABRIC_RETURN_IF_ERROR(watch_signals());
   loop_.run();
   return write_report();
 }
 
 std::unique_ptr<Log> JobRun::make_log() {
-  const LogLevel least = request_.verbose ? LogLevel::kDebug : LogLevel::kWarning;
+  const LogLevel least = request_.log_level;
   if (display_.is_live()) return std::make_unique<DisplayLog>(loop_, display_, "fabric-run", least);
   return std::make_unique<FdLog>(STDERR_FILENO, "fabric-run", least, clock_);
 }
 
-Status JobRun::start_agent(const GenerationPlan& common_plan) {
-  FABRIC_ASSIGN_OR_RETURN(agent_,
-                          LocalAgent::start(loop_, agent_options_of(request_, files_.directory.path, common_plan),
-                                            {.text = [this](std::string_view text) { display_.show_log_text(text); },
-                                             .ended = [this] { on_agent_ended(); }}));
+void JobRun::make_agents(GenerationPlan common_plan) {
+  LocalAgents::Callbacks callbacks;
+  callbacks.options = [this, plan = std::move(common_plan)](size_t node) {
+    return agent_options_of(request_, node, files_.directory.path, plan);
+  };
+  callbacks.started = [this](LocalAgent& agent) { return coordinator_->adopt_agent(agent.take_socket()); };
+  callbacks.text = [this](std::string_view text) { display_.show_log_text(text); };
+  callbacks.ended = [this](const LocalAgent& agent) { on_agent_ended(agent); };
+  callbacks.failed = [this](const Status& status) {
+    display_.show_notice(concat("an agent is missing: ", status.message()));
+  };
+  agents_ = std::make_unique<LocalAgents>(loop_, request_.local_nodes.size(), std::move(callbacks));
+}
+
+// Each coordinator of a run has one of its own: it is replayed from the beginning.
+Status JobRun::open_event_log() {
+  const std::string name = concat("coordinator-", journal_->journal().term + 1, ".log");
+  FABRIC_ASSIGN_OR_RETURN(event_log_, EventJournal::open(files_.directory.file(name)));
   return ok_status();
 }
 
@@ -122,9 +141,11 @@ Status JobRun::start_coordinator(rendezvous::Settings settings) {
   callbacks.log_lines = [this](const LogLines& lines) { display_.show_log(lines); };
   callbacks.progress = [this](const RankProgress& progress) { display_.show_progress(progress); };
   callbacks.finished = [this](rendezvous::JobOutcome outcome) { on_finished(std::move(outcome)); };
-  FABRIC_ASSIGN_OR_RETURN(
-      coordinator_, control::CoordinatorHost::create(std::move(settings), loop_, *log_, clock_, std::move(callbacks)));
-  return coordinator_->adopt_agent(agent_->take_socket());
+  callbacks.write_journal = [this](const std::string& line) { return journal_->append(line); };
+  if (event_log_.has_value()) callbacks.log_event = [this](const std::string& line) { append_to(*event_log_, line); };
+  FABRIC_ASSIGN_OR_RETURN(coordinator_, control::CoordinatorHost::create(std::move(settings), loop_, *log_, clock_,
+                                                                         std::move(callbacks), journal_->journal()));
+  return ok_status();
 }
 
 void JobRun::say_what_starts(const rendezvous::Settings& settings) {
@@ -159,10 +180,9 @@ void JobRun::on_signal(int number) {
   stop_by(number);
 }
 
-// The first process of a container is given every process there whose parent ends.
-void JobRun::reap_orphans() const {
-  if (::getpid() == 1) process::reap_children_except(std::vector<pid_t>{agent_->pid()});
-}
+// Whatever an agent that was killed leaves behind comes to this process; so does, in a container of which it is the first
+// process, all that others leave.
+void JobRun::reap_orphans() const { process::reap_children_except(agents_->pids()); }
 
 void JobRun::stop_by(int number) {
   const std::string name = signal_name(number);
@@ -173,27 +193,37 @@ void JobRun::stop_by(int number) {
   coordinator_->request_stop("stopped by " + name, exit_code::kSignalBase + number, immediate);
 }
 
-void JobRun::on_agent_ended() {
-  if (is_finished_) return loop_.stop();
-  report_.agent_failure = agent_->failure();
-  if (report_.agent_failure.empty()) report_.agent_failure = "fabric-agent ended, but its job had not";
-  record("agent_ended", {{"agent", kAgentId}, {"reason", report_.agent_failure}});
-  coordinator_->request_stop("the agent of this node ended", exit_code::kFailure, true);
+void JobRun::on_agent_ended(const LocalAgent& agent) {
+  if (is_finished_) {
+    if (agents_->have_ended()) loop_.stop();
+    return;
+  }
+  std::string failure = agent.failure();
+  if (failure.empty()) failure = "fabric-agent ended, but its job had not";
+  record("agent_ended", {{"agent", agent.id()}, {"reason", failure}});
+  if (agents_->have_ended()) {
+    agents_->retire();
+    report_.agent_failure = std::move(failure);
+    coordinator_->request_stop("the agent of this node ended", exit_code::kFailure, true);
+  } else {
+    display_.show_notice(concat(agent.id(), ": ", failure, "; another one is started"));
+  }
   // What it left behind came to this process. With nothing alive its lease need not be waited for.
-  if (process::kill_all_descendants(kKillTimeout, clock_))
-    coordinator_->report_gone({kAgentId}, "its processes have ended");
+  if (process::kill_all_descendants(kKillTimeout, clock_, agents_->pids()))
+    coordinator_->report_gone({agent.id()}, "its processes have ended");
 }
 
 void JobRun::on_finished(rendezvous::JobOutcome outcome) {
   report_.outcome = std::move(outcome);
   is_finished_ = true;
-  if (agent_->has_ended()) return loop_.stop();
-  loop_.call_after(kAgentEndTimeout, [this] { agent_->kill(); });
+  agents_->retire();
+  if (agents_->have_ended()) return loop_.stop();
+  loop_.call_after(kAgentEndTimeout, [this] { agents_->kill(); });
 }
 
 void JobRun::record(const std::string& event, const rendezvous::Fields& fields) {
   const std::string line = event_json(clock_.wall_ns(), event, fields);
-  write_to_journal(line);
+  append_to(files_.journal, line);
   display_.show_event(event, fields, line);
   if (event == "rank_exited" && is_of_rank(fields, request_.wrapper.rank_with_terminal())) terminal_.reset();
   auto& timings = report_.timings;
@@ -201,8 +231,8 @@ void JobRun::record(const std::string& event, const rendezvous::Fields& fields) 
   if (is_first) timings.emplace_back(event, std::chrono::duration<double>(clock_.now() - started_at_).count());
 }
 
-void JobRun::write_to_journal(const std::string& line) {
-  const Status written = files_.journal.append(line);
+void JobRun::append_to(EventJournal& journal, const std::string& line) {
+  const Status written = journal.append(line);
   if (written.ok() || std::exchange(has_told_of_journal_, true)) return;
   display_.show_notice(concat("events are missing from now on: ", written.message()));
 }

@@ -38,6 +38,7 @@ rendezvous::Settings make_settings(const job::JobSpec& job, const cluster::Clust
   rendezvous::Settings settings;
   settings.min_nodes = job.elastic.min_nodes;
   settings.max_nodes = most_nodes(job, cluster);
+  settings.expected_nodes = settings.max_nodes;  // the environment has listed them
   settings.ranks_per_node = job::ranks_per_node(job.fabric);
   // What a tool runs is somebody's to look at: it ends when he says so, and then the job does.
   settings.max_restarts = place.wrapper.command.empty() ? job.elastic.max_restarts : 0;
@@ -48,6 +49,10 @@ rendezvous::Settings make_settings(const job::JobSpec& job, const cluster::Clust
   settings.lease = job.elastic.lease;
   settings.grace = job.elastic.grace;
   settings.stop_timeout = job.elastic.stop_timeout;
+  settings.max_strikes = job.elastic.max_strikes;
+  settings.max_node_losses = job.elastic.max_node_losses;
+  settings.max_preemptions = job.elastic.max_preemptions;
+  settings.scale_up_wait = job.elastic.scale_up_wait;
 
   GenerationPlan& plan = settings.base;
   plan.run_id = place.run_id;
@@ -57,6 +62,7 @@ rendezvous::Settings make_settings(const job::JobSpec& job, const cluster::Clust
   plan.job_directory = job.directory;
   plan.workdir = job.workdir.empty() ? place.current_directory : job.workdir;
   plan.env = job.env.set;
+  plan.interface = job.network.interface;
   plan.threads_per_rank = job.threads.value_or(0);
   plan.start_method = job.start_method;
   plan.limits = job.limits;

@@ -27,13 +27,17 @@ Result<UniqueFd> file_of(const GenerationPlan& plan) {
 }  // namespace
 
 std::vector<std::string> LocalAgent::command(const Options& options) {
-  return {options.program, concat("--coordinator-fd=", kCoordinatorFd), concat("--plan-fd=", kPlanFd),
-          "--agent-id=" + options.agent_id, "--log-level=" + options.log_level};
+  std::vector<std::string> words = {options.program, concat("--coordinator-fd=", kCoordinatorFd),
+                                    concat("--plan-fd=", kPlanFd), "--agent-id=" + options.agent_id,
+                                    "--log-level=" + options.log_level};
+  if (!options.node_name.empty()) words.push_back("--node-name=" + options.node_name);
+  return words;
 }
 
 Result<std::unique_ptr<LocalAgent>> LocalAgent::start(process::EventLoop& loop, const Options& options,
                                                       Callbacks callbacks) {
   std::unique_ptr<LocalAgent> agent(new LocalAgent(loop, std::move(callbacks)));
+  agent->id_ = options.agent_id;
   FABRIC_RETURN_IF_ERROR(agent->start_process(options));
   FABRIC_RETURN_IF_ERROR(agent->watch(options.log_path));
   return agent;
@@ -52,6 +56,7 @@ Status LocalAgent::start_process(const Options& options) {
   child.program = words.front();
   child.arguments.assign(words.begin() + 1, words.end());
   child.environment = options.environment;
+  child.setup.cores = options.cores;
   child.inherit = {{agents_end.get(), kCoordinatorFd}, {plan.get(), kPlanFd}};
   child.stdout_to = process::ChildStream::kNull;
   child.stderr_to = process::ChildStream::kPipe;

@@ -24,6 +24,8 @@ class LocalAgent {
   struct Options {
     std::string program;                   ///< path of fabric-agent
     std::string agent_id;                  ///< see is_valid_name()
+    std::string node_name;                 ///< of its node in reports; empty: the name of the host
+    std::vector<int> cores;                ///< that the agent and all that it starts may run on; empty: as inherited
     std::string log_path;                  ///< gets what the agent writes to stderr
     std::string log_level;                 ///< "warning" or "debug"
     std::vector<std::string> environment;  ///< "NAME=value"; the whole of it
@@ -38,7 +40,7 @@ class LocalAgent {
 
   /// Returns the words that start the agent.
   static std::vector<std::string> command(const Options& options);
-  /// Starts the agent and returns once its exec has succeeded. Call it before there are threads.
+  /// Starts the agent and returns once its exec has succeeded.
   static Result<std::unique_ptr<LocalAgent>> start(process::EventLoop& loop, const Options& options,
                                                    Callbacks callbacks);
 
@@ -48,6 +50,7 @@ class LocalAgent {
   /// runs and after a good end.
   std::string failure() const;
   int pid() const { return process_->pid(); }
+  const std::string& id() const { return id_; }
   bool has_ended() const { return is_reaped_ && is_closed_; }
   /// Ends the agent at once; its supervisor sees to the ranks.
   void kill() { process_->signal_group(SIGKILL); }
@@ -60,6 +63,7 @@ class LocalAgent {
   void end_if_done();
 
   process::EventLoop& loop_;
+  std::string id_;
   Callbacks callbacks_;
   std::unique_ptr<process::Child> process_;
   UniqueFd socket_;

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "core/installation.h"
 #include "core/program_note.h"
 #include "core/unique_fd.h"
 
@@ -71,7 +72,12 @@ Result<std::string> hash_of(int fd, const std::string& path) {
 
 Result<std::string> check_program(const std::string& program) {
   const Result<ProgramNote> note = read_program_note(program);
-  if (note.ok()) return note->build_id;
+  if (note.ok()) {
+    const Result<ProgramNote> runtime = read_program_note(runtime_library());
+    if (runtime.ok())
+      FABRIC_RETURN_IF_ERROR(check_compatible(*note, *runtime).with_context(concat("program '", program, "'")));
+    return note->build_id;
+  }
   const Status& status = note.error();
   if (status.code() == StatusCode::kInvalidArgument) return status;  // says what to do
   return Status(status.code(),
@@ -88,9 +94,14 @@ Result<std::string> copy_program(const std::string& program, const std::string& 
     FABRIC_ASSIGN_OR_RETURN(name, hash_of(from.get(), program));
   }
   const std::string copy = concat(directory, '/', name, ".so");
-  const UniqueFd to(::open(copy.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0550));
-  if (!to) return errno_status(errno, concat("open '", copy, "'"));
+  if (::access(copy.c_str(), F_OK) == 0) return copy;
+  // Under another name first: what bears the name is whole.
+  const std::string part = copy + ".part";
+  const UniqueFd to(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0750));
+  if (!to) return errno_status(errno, concat("open '", part, "'"));
   FABRIC_RETURN_IF_ERROR(copy_bytes(from.get(), to.get(), program));
+  if (::fchmod(to.get(), 0550) != 0 || ::rename(part.c_str(), copy.c_str()) != 0)
+    return errno_status(errno, concat("rename '", part, "' to '", copy, "'"));
   return copy;
 }
 

@@ -17,8 +17,9 @@ struct RunFiles {
   EventJournal journal;
 };
 
-/// Makes the run's directory with the resolved job, the copy of the program and the journal in it. What was made is removed
-/// again if that fails; then the reason names where the directory's path comes from.
+/// Makes the run's directory with the resolved job, the copy of the program and the events in it; or, where the request names a
+/// run that was cut off, finds what that has left, to go on with the same job. What was made is removed again if that fails;
+/// then the reason names where the directory's path comes from.
 tl::expected<RunFiles, Refusal> make_run_files(const RunRequest& request, const Clock& clock);
 
 }  // namespace fabric::launcher

@@ -1,8 +1,8 @@
 #include "run_plan.h"
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "core/installation.h"
 #include "core/worker_command.h"
 #include "job/fabric_words.h"
 #include "job/job_keys.h"
@@ -38,10 +38,13 @@ std::vector<PlannedValue> values_of(const RunRequest& request) {
 }
 
 std::vector<PlannedCommand> commands_of(const RunRequest& request, const GenerationPlan& plan) {
-  const std::string worker = (std::filesystem::path(request.agent_program).parent_path() / "fabric-worker").string();
+  const std::string worker = program_beside_this("fabric-worker");
   std::vector<PlannedCommand> commands;
-  commands.push_back({"fabric-run", "the agent of this node",
-                      LocalAgent::command(agent_options_of(request, plan.run_directory, plan))});
+  for (size_t node = 0; node < request.local_nodes.size(); ++node) {
+    const std::string& name = request.local_nodes[node].name;
+    commands.push_back({"fabric-run", concat("the agent of ", name.empty() ? "this node" : name),
+                        LocalAgent::command(agent_options_of(request, node, plan.run_directory, plan))});
+  }
   if (plan.start_method == StartMethod::kForkServer && plan.wrapper.empty()) {
     commands.push_back(
         {"fabric-agent", "the process from which ranks are forked", fork_server_command(worker, plan.program)});

@@ -3,6 +3,10 @@
 #include <filesystem>
 
 #include "core/exit_codes.h"
+#include "core/installation.h"
+#include "core/network_interface.h"
+#include "job/plan_words.h"
+#include "process/core_placement.h"
 #include "program_copy.h"
 #include "terminal_loan.h"
 
@@ -10,14 +14,6 @@ namespace fabric::launcher {
 namespace {
 
 using job::ValueSource;
-
-// Programs of one installation lie beside each other.
-Result<std::string> agent_beside_this() {
-  std::error_code error;
-  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (error) return errno_status(error.value(), "find this program's own path");
-  return (self.parent_path() / "fabric-agent").string();
-}
 
 DisplayOptions display_of(const RunCommand& command, const cluster::Variables& variables) {
   DisplayOptions display;
@@ -31,16 +27,35 @@ DisplayOptions display_of(const RunCommand& command, const cluster::Variables& v
   return display;
 }
 
-/// Fills in what does not depend on the job.
+/// Makes as many nodes of this machine as the job says. Each has whole cores of its own where there are enough.
+void simulate_nodes(RunRequest& request) {
+  const auto count = static_cast<size_t>(request.spec().cluster.simulate_nodes);
+  const std::vector<process::Cpu> cpus = process::read_topology({}, process::allowed_cpus());
+  const process::CorePlacement shares = process::place_on_cores(cpus, Binding::kCores, std::vector<int>(count, -1));
+  request.cluster = {.environment = "simulated", .evidence = concat("cluster.simulate_nodes is ", count), .nodes = {}};
+  request.local_nodes.clear();
+  for (size_t i = 0; i < count; ++i) {
+    const std::vector<int>& cores = shares.ranks[i].cpus;
+    const std::string name = concat("node", i);
+    request.local_nodes.push_back({name, cores});
+    request.cluster.nodes.push_back(
+        {.name = name, .address = "127.0.0.1", .slots = std::max(1, static_cast<int>(cores.size()))});
+  }
+}
+
+/// Fills in what does not depend on what the job runs.
 Status look_around(const RunCommand& command, const cluster::Variables& variables, RunRequest& request) {
-  FABRIC_ASSIGN_OR_RETURN(request.cluster, cluster::detect(cluster::builtin_environments(), variables));
-  FABRIC_ASSIGN_OR_RETURN(request.agent_program, agent_beside_this());
+  FABRIC_ASSIGN_OR_RETURN(
+      request.cluster, cluster::detect(cluster::builtin_environments(), variables, request.spec().cluster.environment));
+  request.local_nodes = {{}};
+  if (request.spec().cluster.simulate_nodes > 0) simulate_nodes(request);
+  request.agent_program = program_beside_this("fabric-agent");
   std::error_code error;
   request.current_directory = std::filesystem::current_path(error).string();
   if (error) return errno_status(error.value(), "find the current directory");
   request.run_id = command.run_id;
   request.wrapper = {command.wrapper, command.wrapped_ranks, false};
-  request.verbose = command.verbose;
+  request.log_level = command.verbose ? LogLevel::kDebug : request.spec().logging.level;
   request.display = display_of(command, variables);
   return ok_status();
 }
@@ -76,6 +91,16 @@ std::optional<Refusal> check_ranks(RunRequest& request) {
   return std::nullopt;
 }
 
+std::optional<Refusal> check_interface(const RunRequest& request) {
+  const std::string& interface = request.spec().network.interface;
+  if (interface.empty()) return std::nullopt;
+  const Result<std::string> address = address_of_interface(interface);
+  if (address.ok()) return std::nullopt;
+  return refusal_at(job::source_of(request.job.sources, "network.interface"),
+                    Status(address.error().code(), concat("'network.interface' ", address.error().message(),
+                                                          "; name one that every node has, or leave it out")));
+}
+
 }  // namespace
 
 Refusal refusal_at(const ValueSource& source, const Status& status) {
@@ -106,6 +131,7 @@ tl::expected<RunRequest, Refusal> make_request(const RunCommand& command, const 
     if (job::is_passed(request.spec().env, name)) request.environment.push_back(concat(name, '=', value));
   }
   if (auto refusal = check_ranks(request)) return tl::unexpected(std::move(*refusal));
+  if (auto refusal = check_interface(request)) return tl::unexpected(std::move(*refusal));
   return request;
 }
 
@@ -115,13 +141,21 @@ rendezvous::Settings settings_of(const RunRequest& request, const std::string& r
                        {run_id, run_directory, program, request.current_directory, request.wrapper});
 }
 
-LocalAgent::Options agent_options_of(const RunRequest& request, const std::string& run_directory,
+LocalAgent::Options agent_options_of(const RunRequest& request, size_t node, const std::string& run_directory,
                                      const GenerationPlan& common_plan) {
+  const LocalNode& local = request.local_nodes[node];
   LocalAgent::Options options;
   options.program = request.agent_program;
-  options.agent_id = kAgentId;
-  options.log_path = concat(run_directory, "/logs/agent-", kAgentId, ".log");
-  options.log_level = request.verbose ? "debug" : "warning";
+  const auto log_of = [&](const std::string& id) { return concat(run_directory, "/logs/agent-", id, ".log"); };
+  options.agent_id = concat("node", node);
+  std::error_code ignored;
+  for (int life = 2; std::filesystem::exists(log_of(options.agent_id), ignored); ++life) {
+    options.agent_id = concat("node", node, '.', life);
+  }
+  options.node_name = local.name;
+  options.cores = local.cores;
+  options.log_path = log_of(options.agent_id);
+  options.log_level = job::word_for(job::kLogLevelWords, request.log_level);
   options.environment = request.environment;
   options.common_plan = common_plan;
   return options;

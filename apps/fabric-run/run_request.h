@@ -5,6 +5,7 @@
 
 #include "cluster/cluster_environment.h"
 #include "command_line.h"
+#include "core/log.h"
 #include "core/status.h"
 #include "job/job_reader.h"
 #include "job_settings.h"
@@ -13,20 +14,27 @@
 
 namespace fabric::launcher {
 
+/// A node that is this machine, or a part of it.
+struct LocalNode {
+  std::string name;        ///< in reports; empty: the name of the host
+  std::vector<int> cores;  ///< that it has; empty: all
+};
+
 /// A job that has been read and checked, and how to run it. All that a run and its plan have in common comes from here.
 struct RunRequest {
   job::ResolvedJob job;
   std::string build_id;  ///< of the program; empty if it has none
   cluster::ClusterInfo cluster;
+  std::vector<LocalNode> local_nodes;  ///< those of this machine, each of which gets an agent
   std::string current_directory;
   std::string runs_directory;              ///< absolute
   job::ValueSource runs_directory_source;  ///< --run-dir, the job's output.directory, or the default
   std::string run_id;                      ///< empty: made of the job's name and the time
   RankWrapper wrapper;
   DisplayOptions display;
-  bool verbose = false;
-  std::string agent_program;             ///< path of fabric-agent
-  std::vector<std::string> environment;  ///< "NAME=value", of the agent and, through it, of ranks
+  LogLevel log_level = LogLevel::kWarning;  ///< the least of fabric-run and the agents that is shown
+  std::string agent_program;                ///< path of fabric-agent
+  std::vector<std::string> environment;     ///< "NAME=value", of the agent and, through it, of ranks
 
   const job::JobSpec& spec() const { return job.spec; }
 };
@@ -48,11 +56,9 @@ tl::expected<RunRequest, Refusal> make_request(const RunCommand& command, const 
 rendezvous::Settings settings_of(const RunRequest& request, const std::string& run_id, const std::string& run_directory,
                                  const std::string& program);
 
-/// Returns how the agent of this node is started.
-LocalAgent::Options agent_options_of(const RunRequest& request, const std::string& run_directory,
+/// Returns how the next agent of the local node of that number is started. It has a name that no agent of the run has had:
+/// nobody knows whether the ranks of an earlier one are gone.
+LocalAgent::Options agent_options_of(const RunRequest& request, size_t node, const std::string& run_directory,
                                      const GenerationPlan& common_plan);
-
-/// Name of the agent of this node.
-inline constexpr const char* kAgentId = "node0";
 
 }  // namespace fabric::launcher

@@ -7,15 +7,14 @@
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <iostream>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 
 #include "core/concat.h"
 #include "core/exit_codes.h"
+#include "core/installation.h"
 #include "core/version.h"
 #include "probe.h"
 
@@ -50,9 +49,7 @@ std::optional<int> take_fd(const char* name) {
 /// Returns a function of the runtime, or null after saying why there is none.
 template <class Function>
 Function load_from_runtime(const char* name) {
-  std::error_code ignored;
-  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", ignored);
-  const std::string path = (self.parent_path().parent_path() / "lib" / "libfabric_runtime.so").string();
+  const std::string path = fabric::runtime_library();
   // Global: the program's shared object and LibTorch's plug-ins resolve their names here. Lazy: of LibTorch's functions a
   // program calls few.
   void* const runtime = ::dlopen(path.c_str(), RTLD_LAZY | RTLD_GLOBAL);

@@ -10,8 +10,9 @@ ClusterEnvironments builtin_environments() {
   return environments;
 }
 
-Result<ClusterInfo> detect(const ClusterEnvironments& environments, const Variables& variables) {
+Result<ClusterInfo> detect(const ClusterEnvironments& environments, const Variables& variables, std::string_view name) {
   for (const auto& environment : environments) {
+    if (name != "auto" && name != environment->name()) continue;
     const auto evidence = environment->evidence(variables);
     if (!evidence.has_value()) continue;
     FABRIC_ASSIGN_OR_RETURN(ClusterInfo info, environment->read(variables));
@@ -19,7 +20,8 @@ Result<ClusterInfo> detect(const ClusterEnvironments& environments, const Variab
     info.evidence = *evidence;
     return info;
   }
-  return not_found("one environment must be here, but none is; add the local one");
+  return not_found(concat("the environment must be ", name == "auto" ? "a known one" : name,
+                          ", but nothing shows that; ", "write cluster.environment: local to run on this machine"));
 }
 
 }  // namespace fabric::cluster

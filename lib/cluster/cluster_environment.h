@@ -32,7 +32,9 @@ using ClusterEnvironments = std::vector<std::unique_ptr<ClusterEnvironment>>;
 /// Returns the environments of this build in the order in which they are asked; the local one, which is always here, is last.
 ClusterEnvironments builtin_environments();
 
-/// Returns what the first of `environments` that is here tells. kNotFound if none is.
-Result<ClusterInfo> detect(const ClusterEnvironments& environments, const Variables& variables);
+/// Returns what the first of `environments` that is here tells, or the one called `name` if that is not "auto". kNotFound if
+/// none is.
+Result<ClusterInfo> detect(const ClusterEnvironments& environments, const Variables& variables,
+                           std::string_view name = "auto");
 
 }  // namespace fabric::cluster

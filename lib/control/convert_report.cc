@@ -108,6 +108,7 @@ v1::GenerationPlan to_wire(const GenerationPlan& plan) {
   wire.set_local_world_size(plan.local_world_size);
   wire.set_restart_count(plan.restart_count);
   wire.set_main_address(plan.main_address);
+  wire.set_interface(plan.interface);
   wire.set_program(plan.program);
   wire.set_job_json(plan.job_json);
   wire.set_job_directory(plan.job_directory);
@@ -144,6 +145,7 @@ Result<GenerationPlan> from_wire(const v1::GenerationPlan& wire) {
   plan.local_world_size = wire.local_world_size();
   plan.restart_count = wire.restart_count();
   plan.main_address = wire.main_address();
+  plan.interface = wire.interface();
   plan.program = wire.program();
   plan.job_json = wire.job_json();
   plan.job_directory = wire.job_directory();

@@ -38,6 +38,7 @@ struct GenerationPlan {
   int local_world_size = 1;
   int restart_count = 0;                   ///< restarts so far in this job, after failures
   std::string main_address = "127.0.0.1";  ///< numeric address of node rank 0 for the data plane; ranks bind their own
+  std::string interface = {};              ///< over which ranks talk; empty: that which leads to main_address
   std::string program;                     ///< absolute path of the user's shared object
   std::string job_json;       ///< the resolved job (JobSpec) as JSON: args, fabric, and the rest for the runtime
   std::string job_directory;  ///< directory of the job file; Arguments::path() is relative to it
@@ -67,8 +68,9 @@ struct GenerationPlan {
   template <class V>
   void fields(V& v) {
     v(generation.term, generation.counter, run_id, run_directory, world_size, num_nodes, node_rank, first_global_rank,
-      local_world_size, restart_count, main_address, program, job_json, job_directory, workdir, env, threads_per_rank,
-      start_method, limits, binding, wrapper, wrapped_ranks, wrapper_has_terminal, uses_accelerators, log_rotate_bytes);
+      local_world_size, restart_count, main_address, interface, program, job_json, job_directory, workdir, env,
+      threads_per_rank, start_method, limits, binding, wrapper, wrapped_ranks, wrapper_has_terminal, uses_accelerators,
+      log_rotate_bytes);
   }
 };
 

@@ -4,19 +4,12 @@
 #include <charconv>
 
 #include "job/device_request.h"
-#include "job/nearest_name.h"
 #include "job/scalar.h"
 #include "job/section_reader.h"
+#include "job/vocabulary.h"
 
 namespace fabric::job {
 namespace {
-
-/// The values of one word: those of this version, and those that Lightning Fabric has beside them.
-struct Vocabulary {
-  std::vector<std::string> supported;
-  std::vector<std::string> known;
-  std::string advice;  ///< what to write in place of a known one
-};
 
 const Vocabulary& accelerators() {
   static const Vocabulary kWords{{"auto", "cpu"}, {"cuda", "gpu", "mps", "tpu"}, "use auto or cpu"};
@@ -47,42 +40,14 @@ const Vocabulary& loggers() {
   return kWords;
 }
 
-std::string lower_case(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return text;
-}
-
 bool contains(const std::vector<std::string>& words, const std::string& word) {
   return std::find(words.begin(), words.end(), word) != words.end();
-}
-
-/// Returns nothing if `word` may stand for what `words` lists, else what is wrong with it.
-std::optional<std::string> refuse_word(const Vocabulary& words, const std::string& word) {
-  if (contains(words.supported, word)) return std::nullopt;
-  if (contains(words.known, word)) return concat("'", word, "' is not there yet in this version; ", words.advice);
-  std::vector<std::string> all = words.supported;
-  all.insert(all.end(), words.known.begin(), words.known.end());
-  const auto nearest = nearest_name(word, all);
-  return concat("must be one of ", list_of_names(words.supported), ", but is '", word, "'; ",
-                nearest ? concat("did you mean '", *nearest, "'?") : words.advice);
 }
 
 /// The text of a scalar whatever type it has: `precision: 32`, `devices: "2"`.
 std::optional<std::string> word_of(const YamlNode& node) {
   if (node.kind != YamlNode::Kind::kScalar) return std::nullopt;
   return node.text;
-}
-
-void read_word(SectionReader& section, std::string_view key, const Vocabulary& words, std::string& value) {
-  const auto text = section.text(key);
-  if (!text.has_value()) return;
-  const YamlNode& node = *section.take(key);
-  const std::string word = lower_case(*text);
-  if (const auto fault = refuse_word(words, word)) {
-    section.error(node, *fault);
-  } else {
-    value = word;
-  }
 }
 
 /// Lightning Fabric's short names of precisions.

@@ -34,6 +34,10 @@ std::string limit(int64_t value, const char* unit) {
   return *unit == '\0' ? line_of(value) : line_of(concat(value, unit));
 }
 
+std::string count_or_unlimited(std::optional<int> value) {
+  return value.has_value() ? line_of(*value) : line_of("unlimited");
+}
+
 Json json_of(const ArgScalar& value) {
   return std::visit(
       [](const auto& alternative) -> Json {
@@ -69,6 +73,8 @@ using Spec = const JobSpec&;
 
 constexpr const char* kDurationSchema = R"("type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$")";
 constexpr const char* kSizeSchema = R"("type": "string", "pattern": "^([0-9]+(\\.[0-9]+)?([KMG]i?)?B|unlimited)$")";
+constexpr const char* kCountSchema =
+    R"("oneOf": [{"type": "integer", "minimum": 0, "maximum": 1000000}, {"const": "unlimited"}])";
 constexpr const char* kPathSchema = R"("type": "string", "minLength": 1)";
 
 constexpr std::array kKeys = {
@@ -123,6 +129,16 @@ constexpr std::array kKeys = {
         "fabric.loggers", "list of `csv`, or one word", nullptr, "`csv` writes `metrics.csv` into the run's directory",
         R"("oneOf": [{"const": "csv"}, {"type": "array", "items": {"const": "csv"}, "uniqueItems": true}, {"type": "null"}])",
         [](Spec spec) { return line_of(spec.fabric.loggers); }},
+    // Where it runs.
+    JobKey{"cluster.environment", "`auto`, `local`", nullptr,
+           "where the nodes come from; `auto`: from the first of these that is found", R"("enum": ["auto", "local"])",
+           [](Spec spec) { return line_of(spec.cluster.environment); }},
+    JobKey{
+        "cluster.simulate_nodes", "integer, 0 to 64", nullptr,
+        "so many nodes on this machine, to try elastic jobs: each has an agent of its own and a share of the cores, and "
+        "one whose agent ends comes back; 0: the machine is what it is. `--simulate-nodes N` says the same",
+        R"("type": "integer", "minimum": 0, "maximum": 64)",
+        [](Spec spec) { return line_of(spec.cluster.simulate_nodes); }},
     // Nodes and ranks that come and go.
     JobKey{"elastic.min_nodes", "integer from 1", "`fabric.num_nodes`, or `max_nodes` if that is less",
            "fewest nodes that ranks run on", R"("type": "integer", "minimum": 1, "maximum": 100000)",
@@ -157,6 +173,27 @@ constexpr std::array kKeys = {
         "how long the ranks may take to reach the step at which they stop, and to save their state there; 0: they are "
         "not asked and get SIGTERM at once",
         kDurationSchema, [](Spec spec) { return duration(spec.elastic.stop_timeout); }},
+    JobKey{
+        "elastic.max_strikes", "integer from 0", nullptr,
+        "after so many failures that began on one node it gets ranks only where `min_nodes` are not reached without it; "
+        "0: never",
+        R"("type": "integer", "minimum": 0, "maximum": 1000000)",
+        [](Spec spec) { return line_of(spec.elastic.max_strikes); }},
+    JobKey{"elastic.max_node_losses", "integer from 0, `unlimited`", "`unlimited`",
+           "how often the ranks may be started again because a node was lost", kCountSchema,
+           [](Spec spec) { return count_or_unlimited(spec.elastic.max_node_losses); }},
+    JobKey{"elastic.max_preemptions", "integer from 0, `unlimited`", "`unlimited`",
+           "how often the ranks may be started again because nodes said that they leave", kCountSchema,
+           [](Spec spec) { return count_or_unlimited(spec.elastic.max_preemptions); }},
+    JobKey{
+        "elastic.scale_up_wait", "duration, `never`", "`never`",
+        "how long nodes that could enlarge the running job wait for others like them, before its ranks stop at a step, "
+        "save their state and are started with them",
+        R"("type": "string", "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h)|never)$")",
+        [](Spec spec) {
+          const auto wait = spec.elastic.scale_up_wait;
+          return wait.has_value() ? duration(*wait) : line_of("never");
+        }},
     // Variables.
     JobKey{"env.pass", "list of names, perhaps with `*`", "all",
            "the variables of `fabric-run` that the ranks inherit; see below",
@@ -188,6 +225,11 @@ constexpr std::array kKeys = {
            "`RLIMIT_NPROC`: processes and threads of the user, all jobs together; the superuser has no such limit",
            R"("oneOf": [{"type": "integer", "minimum": 1, "maximum": 1073741824}, {"const": "unlimited"}])",
            [](Spec spec) { return limit(spec.limits.processes, ""); }},
+    // How ranks reach each other.
+    JobKey{"network.interface", "name", "the one that leads to the first node; the loopback where there is one node",
+           "the interface of every node over which the ranks talk, as `ip link` names it",
+           R"("type": "string", "minLength": 1, "maxLength": 15)",
+           [](Spec spec) { return text_or_nothing(spec.network.interface); }},
     // What is shown and kept.
     JobKey{"output.directory", "path", "`runs` where `fabric-run` was started", "runs are made in it; `--run-dir` wins",
            kPathSchema, [](Spec spec) { return text_or_nothing(spec.output.directory); }},
@@ -200,6 +242,16 @@ constexpr std::array kKeys = {
            [](Spec spec) {
              return line_of(spec.output.rotate_bytes == 0 ? "never" : concat(spec.output.rotate_bytes, "B"));
            }},
+    // What Fabric itself says.
+    JobKey{"logging.level", "`debug`, `info`, `warning`, `error`", nullptr,
+           "the least that `fabric-run` and the agents say of themselves; `--verbose` is `debug`",
+           R"("enum": ["debug", "info", "warning", "error"])",
+           [](Spec spec) { return line_of(word_for(kLogLevelWords, spec.logging.level)); }},
+    JobKey{
+        "logging.coordinator", "`true`, `false`", nullptr,
+        "whether all that the coordinator is given is written to `coordinator.log` in the run's directory, from which its "
+        "decisions can be replayed (docs/rendezvous.md)",
+        R"("type": "boolean")", [](Spec spec) { return line_of(spec.logging.coordinator); }},
 };
 
 }  // namespace
@@ -220,6 +272,11 @@ std::string_view section_of(const JobKey& key) {
   const std::string_view path = key.path;
   const size_t point = path.find('.');
   return path.substr(0, point == std::string_view::npos ? 0 : point);
+}
+
+std::string_view name_in_section(const JobKey& key) {
+  const std::string_view section = section_of(key);
+  return std::string_view(key.path).substr(section.empty() ? 0 : section.size() + 1);
 }
 
 }  // namespace fabric::job

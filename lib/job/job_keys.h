@@ -31,4 +31,7 @@ std::string default_of(const JobKey& key);
 /// Returns "fabric" for "fabric.devices", and "" for a key at the top.
 std::string_view section_of(const JobKey& key);
 
+/// Returns "devices" for "fabric.devices".
+std::string_view name_in_section(const JobKey& key);
+
 }  // namespace fabric::job

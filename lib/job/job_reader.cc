@@ -56,6 +56,7 @@ JobSpec read_spec(const YamlNode& root, const std::string& directory, const JobI
   }
   spec.args = read_arguments(section_of(top, "args", nothing), diagnostics);
   spec.fabric = read_fabric_options(section_of(top, "fabric", nothing), diagnostics);
+  spec.cluster = read_cluster_options(section_of(top, "cluster", nothing), diagnostics);
   spec.elastic = read_elastic_options(section_of(top, "elastic", nothing), spec.fabric.num_nodes, diagnostics);
   spec.env = read_environment(section_of(top, "env", nothing), inputs.variables, diagnostics);
   spec.workdir = top.path("workdir", chosen).value_or("");
@@ -63,7 +64,9 @@ JobSpec read_spec(const YamlNode& root, const std::string& directory, const JobI
   spec.binding = top.choice("binding", kBindingWords).value_or(spec.binding);
   spec.limits = read_limits(section_of(top, "limits", nothing), diagnostics);
   spec.start_method = top.choice("start_method", kStartMethodWords).value_or(spec.start_method);
+  spec.network = read_network_options(section_of(top, "network", nothing), diagnostics);
   spec.output = read_output_options(section_of(top, "output", nothing), chosen, diagnostics);
+  spec.logging = read_logging_options(section_of(top, "logging", nothing), diagnostics);
   for (const char* const layer : {"include", "profiles"}) top.take(layer);  // read_layers() took them out
   top.finish();
   return spec;

@@ -12,11 +12,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kVariableValue = R"({"type": ["string", "number", "boolean"]})";
 
-std::string_view name_in_section(const JobKey& key) {
-  const std::string_view section = section_of(key);
-  return std::string_view(key.path).substr(section.empty() ? 0 : section.size() + 1);
-}
-
 /// A macro may stand for any value but a map.
 Json schema_of(const JobKey& key) {
   Json own = Json::parse(concat('{', key.schema, '}'));

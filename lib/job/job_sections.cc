@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <limits>
 
+#include "job/plan_words.h"
 #include "job/scalar.h"
 #include "job/section_reader.h"
+#include "job/vocabulary.h"
 
 namespace fabric::job {
 namespace {
@@ -48,6 +50,12 @@ ArgValue argument_value(const YamlNode& node, Diagnostics& diagnostics) {
   return values;
 }
 
+std::optional<int> read_count(SectionReader& section, std::string_view key) {
+  constexpr int64_t kMost = 1'000'000;
+  const auto count = section.integer_or(key, 0, kMost, {"unlimited", -1});
+  return count.value_or(-1) < 0 ? std::nullopt : std::optional(static_cast<int>(*count));
+}
+
 std::vector<int> read_rank_list(const YamlNode& node, SectionReader& section) {
   std::vector<int> ranks;
   for (const YamlNode& item : node.children) {
@@ -82,6 +90,18 @@ Arguments read_arguments(const YamlNode& section, Diagnostics& diagnostics) {
   return arguments;
 }
 
+ClusterOptions read_cluster_options(const YamlNode& node, Diagnostics& diagnostics) {
+  constexpr int64_t kMostSimulated = 64;
+  ClusterOptions options;
+  SectionReader section(node, "cluster", diagnostics);
+  read_word(section, "environment",
+            {{"auto", "local"}, {"slurm", "ssh", "lsf", "torchelastic", "mpi", "kubeflow"}, "use auto or local"},
+            options.environment);
+  options.simulate_nodes = section.integer("simulate_nodes", 0, kMostSimulated).value_or(options.simulate_nodes);
+  section.finish();
+  return options;
+}
+
 ElasticOptions read_elastic_options(const YamlNode& node, int num_nodes, Diagnostics& diagnostics) {
   constexpr int64_t kMostNodes = 100'000;
   ElasticOptions options;
@@ -100,6 +120,10 @@ ElasticOptions read_elastic_options(const YamlNode& node, int num_nodes, Diagnos
   options.max_failures_without_progress =
       section.integer("max_failures_without_progress", 0).value_or(options.max_failures_without_progress);
   options.stop_timeout = section.duration("stop_timeout", milliseconds(0)).value_or(options.stop_timeout);
+  options.max_strikes = section.integer("max_strikes", 0).value_or(options.max_strikes);
+  options.max_node_losses = read_count(section, "max_node_losses");
+  options.max_preemptions = read_count(section, "max_preemptions");
+  options.scale_up_wait = section.duration_or("scale_up_wait", milliseconds(0), "never");
   section.finish();
   if (options.min_nodes > options.max_nodes) {
     const YamlNode* place = node.find("max_nodes");
@@ -135,6 +159,23 @@ ResourceLimits read_limits(const YamlNode& node, Diagnostics& diagnostics) {
   section.refuse("as", "must be written as memory; rename it");
   section.finish();
   return limits;
+}
+
+NetworkOptions read_network_options(const YamlNode& node, Diagnostics& diagnostics) {
+  NetworkOptions options;
+  SectionReader section(node, "network", diagnostics);
+  options.interface = section.text("interface").value_or("");
+  section.finish();
+  return options;
+}
+
+LoggingOptions read_logging_options(const YamlNode& node, Diagnostics& diagnostics) {
+  LoggingOptions options;
+  SectionReader section(node, "logging", diagnostics);
+  options.level = section.choice("level", kLogLevelWords).value_or(options.level);
+  options.coordinator = section.boolean("coordinator").value_or(options.coordinator);
+  section.finish();
+  return options;
 }
 
 OutputOptions read_output_options(const YamlNode& node, const std::string& directory, Diagnostics& diagnostics) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/generation_plan.h"
+#include "core/log.h"
 #include "core/process_setup.h"
 
 namespace fabric::job {
@@ -32,6 +33,13 @@ struct FabricOptions {
   bool operator==(const FabricOptions&) const = default;
 };
 
+/// Section `cluster:`, where the job runs.
+struct ClusterOptions {
+  std::string environment = "auto";  ///< "auto": the first that is found, or the name of one
+  int simulate_nodes = 0;            ///< so many nodes on this machine, each with an agent of its own; 0: none
+  bool operator==(const ClusterOptions&) const = default;
+};
+
 /// Section `elastic:`, how the job lives with nodes and ranks that come and go.
 struct ElasticOptions {
   int min_nodes = 1;     ///< at least 1; default: fabric.num_nodes
@@ -51,6 +59,13 @@ struct ElasticOptions {
   int max_failures_without_progress = 3;
   /// How long the ranks may take to reach the step at which they stop, and to save their state there.
   std::chrono::milliseconds stop_timeout{60'000};
+  /// After how many failures that began on one node it gets ranks only where min_nodes are not reached without it; 0: never.
+  int max_strikes = 3;
+  std::optional<int> max_node_losses;  ///< generations that may end because a node was lost; nullopt: any number
+  std::optional<int>
+      max_preemptions;  ///< generations that may end because nodes said that they leave; nullopt: any number
+  /// How long nodes that could enlarge the running generation wait for others like them before it is; nullopt: it is not.
+  std::optional<std::chrono::milliseconds> scale_up_wait;
   bool operator==(const ElasticOptions&) const = default;
 };
 
@@ -62,6 +77,19 @@ struct EnvironmentOptions {
   /// Names of variables of fabric-run that ranks inherit and whose values stand in no file and no output of Fabric.
   std::vector<std::string> secret;
   bool operator==(const EnvironmentOptions&) const = default;
+};
+
+/// Section `network:`, how ranks reach each other.
+struct NetworkOptions {
+  std::string interface;  ///< name of the interface on every node; empty: the one that leads to the first node
+  bool operator==(const NetworkOptions&) const = default;
+};
+
+/// Section `logging:`, what Fabric itself says.
+struct LoggingOptions {
+  LogLevel level = LogLevel::kWarning;  ///< the least that is shown
+  bool coordinator = false;             ///< whether all that the coordinator is given is written down, to be replayed
+  bool operator==(const LoggingOptions&) const = default;
 };
 
 /// Section `output:`, what fabric-run shows and where it keeps runs.
@@ -78,6 +106,7 @@ struct JobSpec {
   std::string program;  ///< absolute path of the user's shared object; whether it exists is not checked here
   Arguments args;
   FabricOptions fabric;
+  ClusterOptions cluster;
   ElasticOptions elastic;
   EnvironmentOptions env;
   std::string workdir;         ///< absolute; empty: where fabric-run was started
@@ -85,7 +114,9 @@ struct JobSpec {
   StartMethod start_method = StartMethod::kForkServer;
   Binding binding = Binding::kNone;
   ResourceLimits limits;  ///< of each rank
+  NetworkOptions network;
   OutputOptions output;
+  LoggingOptions logging;
   std::string directory;  ///< absolute; relative paths of the job are relative to it; default: the job file's
   bool operator==(const JobSpec&) const = default;
 };

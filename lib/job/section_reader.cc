@@ -19,8 +19,7 @@ std::string_view home_of(std::string_view name) {
   if (find_job_key(name) != nullptr) return {};
   for (const JobKey& key : job_keys()) {
     const std::string_view section = section_of(key);
-    if (!section.empty() && section != "env" && std::string_view(key.path).substr(section.size() + 1) == name)
-      return section;
+    if (!section.empty() && section != "env" && name_in_section(key) == name) return section;
   }
   return {};
 }
@@ -121,6 +120,24 @@ std::optional<size_t> SectionReader::index_of_word(std::string_view key, const s
   error(*take(key), concat("must be one of ", list_of_names(words), ", but is '", *word, "'; ",
                            nearest ? concat("did you mean '", *nearest, "'?") : concat("write ", words.front())));
   return std::nullopt;
+}
+
+std::optional<bool> SectionReader::boolean(std::string_view key) {
+  const YamlNode* node = take(key);
+  if (node == nullptr) return std::nullopt;
+  const auto value = node->kind == YamlNode::Kind::kScalar ? read_scalar(*node) : invalid_argument("no scalar");
+  const auto* const boolean = value.ok() ? std::get_if<bool>(&*value) : nullptr;
+  if (boolean != nullptr) return *boolean;
+  error(*node, concat("must be true or false, but is ", describe_node(*node), "; write one of them without quotes"));
+  return std::nullopt;
+}
+
+std::optional<std::chrono::milliseconds> SectionReader::duration_or(std::string_view key,
+                                                                    std::chrono::milliseconds least,
+                                                                    std::string_view word) {
+  const YamlNode* node = take(key);
+  if (node != nullptr && node->kind == YamlNode::Kind::kScalar && node->text == word) return std::nullopt;
+  return duration(key, least);
 }
 
 std::optional<std::chrono::milliseconds> SectionReader::duration(std::string_view key,

@@ -46,8 +46,13 @@ class SectionReader {
     if (!index.has_value()) return std::nullopt;
     return words[*index].second;
   }
+  /// Returns true or false.
+  std::optional<bool> boolean(std::string_view key);
   /// Returns a duration of at least `least`.
   std::optional<std::chrono::milliseconds> duration(std::string_view key, std::chrono::milliseconds least);
+  /// Returns a duration of at least `least`, or nothing for `word`.
+  std::optional<std::chrono::milliseconds> duration_or(std::string_view key, std::chrono::milliseconds least,
+                                                       std::string_view word);
   /// Returns a path, made absolute with `directory`, or if that is empty with the directory of the file that it stands in.
   std::optional<std::string> path(std::string_view key, const std::string& directory);
   /// Notes `message` if there is such an entry; it is not listed among the keys that are known.

@@ -92,11 +92,9 @@ size_t kill_children_except(std::span<const pid_t> keep) {
   return left;
 }
 
-bool kill_all_descendants(Nanoseconds bound, const Clock& clock) {
+bool kill_all_descendants(Nanoseconds bound, const Clock& clock, std::span<const pid_t> keep) {
   const TimePoint end = clock.now() + bound;
-  while (has_children()) {
-    kill_children_except({});
-    if (!has_children()) break;
+  while (kill_children_except(keep) > 0) {
     if (clock.now() >= end) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }

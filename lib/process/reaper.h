@@ -23,8 +23,9 @@ void reap_children_except(std::span<const pid_t> keep);
 /// Children of the killed become children of a subreaper: call it again until it returns 0.
 size_t kill_children_except(std::span<const pid_t> keep);
 
-/// Kills and reaps descendants until there are none, for at most `bound`. Blocks. The caller must be a subreaper.
-/// Returns whether none is left. Reaps every child, also those that a Child object stands for.
-bool kill_all_descendants(Nanoseconds bound, const Clock& clock);
+/// Kills and reaps descendants until there are none but the children in `keep` and what is below them, for at most `bound`.
+/// Blocks. The caller must be a subreaper. Returns whether none is left. Reaps every other child, also those that a Child
+/// object stands for.
+bool kill_all_descendants(Nanoseconds bound, const Clock& clock, std::span<const pid_t> keep = {});
 
 }  // namespace fabric::process

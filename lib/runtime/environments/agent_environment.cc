@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/concat.h"
+#include "core/network_interface.h"
 #include "core/unique_fd.h"
 #include "fabric/error.h"
 #include "runtime/worker/agent_link.h"
@@ -47,10 +48,17 @@ std::string address_towards(const std::string& peer) {
   return text.data();
 }
 
+std::string own_address(const GenerationPlan& plan) {
+  if (plan.interface.empty()) return plan.num_nodes == 1 ? "127.0.0.1" : address_towards(plan.main_address);
+  Result<std::string> address = address_of_interface(plan.interface);
+  if (!address.ok()) throw UsageError(concat("'network.interface' ", address.error().message()));
+  return std::move(*address);
+}
+
 }  // namespace
 
 AgentEnvironment::AgentEnvironment(std::shared_ptr<AgentLink> link)
-    : link_(std::move(link)), address_(plan().num_nodes == 1 ? "127.0.0.1" : address_towards(plan().main_address)) {}
+    : link_(std::move(link)), address_(own_address(plan())) {}
 
 AgentEnvironment::~AgentEnvironment() = default;
 

@@ -9,6 +9,10 @@
 namespace fabric {
 namespace {
 
+/// What this runtime is built like, for fabric-run, which loads nothing.
+__attribute__((section(".note.fabric"), used)) constinit const auto kRuntimeNote =
+    detail::make_program_note(FABRIC_PROGRAM_NOTE);
+
 Status loader_error(const std::string& path, std::string_view advice) {
   const char* const reason = ::dlerror();
   return failed_precondition(concat("program '", path, "' cannot be loaded: ",
