@@ -364,13 +364,14 @@ constexpr Mode kModes[] = {
 }
 
 [[noreturn]] void be_rank() {
-  const std::string mode = mode_of("PROGRAM_MODE", "train");
+  std::string mode = mode_of("PROGRAM_MODE", "train");
   if (mode == "silent") wait_forever();
   say(frames::WorkerHello{mode == "bad-version" ? 99 : frames::kProtocolVersion, ::getpid()});
   const auto message = hear();
   const auto* const assignment = std::get_if<Assignment>(&message);
   if (assignment == nullptr) ::_exit(94);
   say(frames::WorkerReady{});
+  if (mode == "train-later") mode = assignment->plan.generation == GenerationId{1, 1} ? "wait" : "train";
   if (mode == "ready-twice") say(frames::WorkerReady{});
   act(mode_of(("PROGRAM_MODE_" + std::to_string(assignment->local_rank)).c_str(), mode), assignment->global_rank());
 }
