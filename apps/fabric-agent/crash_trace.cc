@@ -1,25 +1,17 @@
 #include "crash_trace.h"
 
-#include <cxxabi.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
-#include <memory>
 #include <system_error>
+
+#include "core/demangle.h"
 
 namespace fabric::agent {
 namespace {
 
 constexpr size_t kMaxBytes = 64 * 1024;
-
-std::string demangle(const std::string& symbol) {
-  int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> name(abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status),
-                                                         &std::free);
-  return name != nullptr ? std::string(name.get()) : symbol;
-}
 
 /// Reads the number behind `prefix`; nullopt if `line` does not begin with that. `line` keeps what follows the number.
 template <class Number>
@@ -61,7 +53,7 @@ std::string readable_frame(std::string_view line) {
   const std::string_view place = line.substr(open + 1, close - open - 1);  // "mangled+0x1f", "+0x1f" or nothing
   const size_t plus = place.rfind('+');
   if (plus == std::string_view::npos) return std::string(line);
-  const std::string function = plus == 0 ? "" : demangle(std::string(place.substr(0, plus)));
+  const std::string function = plus == 0 ? "" : demangled(std::string(place.substr(0, plus)).c_str());
   return function + std::string(place.substr(plus)) + " in " + std::string(line.substr(0, open));
 }
 

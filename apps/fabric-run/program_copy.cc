@@ -4,14 +4,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <vector>
 
+#include "core/demangle.h"
 #include "core/installation.h"
 #include "core/program_note.h"
+#include "core/shared_object.h"
 #include "core/unique_fd.h"
 
 namespace fabric::launcher {
@@ -68,14 +72,30 @@ Result<std::string> hash_of(int fd, const std::string& path) {
   }
 }
 
+Status check_symbols(const std::string& program, const std::string& runtime) {
+  const char* const library_path = std::getenv("LD_LIBRARY_PATH");
+  const std::vector<std::string> missing =
+      missing_symbols(program, runtime, library_path != nullptr ? library_path : "");
+  if (missing.empty()) return ok_status();
+  constexpr size_t kShown = 5;
+  std::string names;
+  for (size_t i = 0; i < std::min(missing.size(), kShown); ++i)
+    names += concat(i == 0 ? "'" : ", '", demangled(missing[i].c_str()), '\'');
+  if (missing.size() > kShown) names += concat(" and ", missing.size() - kShown, " more");
+  return failed_precondition(concat("program '", program, "' must find all that it calls, but nothing defines ", names,
+                                    "; link what defines it into the program, or put its library beside it"));
+}
+
 }  // namespace
 
 Result<std::string> check_program(const std::string& program) {
   const Result<ProgramNote> note = read_program_note(program);
   if (note.ok()) {
-    const Result<ProgramNote> runtime = read_program_note(runtime_library());
+    const std::string library = runtime_library();
+    const Result<ProgramNote> runtime = read_program_note(library);
     if (runtime.ok())
       FABRIC_RETURN_IF_ERROR(check_compatible(*note, *runtime).with_context(concat("program '", program, "'")));
+    FABRIC_RETURN_IF_ERROR(check_symbols(program, library));
     return note->build_id;
   }
   const Status& status = note.error();

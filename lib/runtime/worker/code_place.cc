@@ -1,11 +1,7 @@
 #include "runtime/worker/code_place.h"
 
-#include <cxxabi.h>
 #include <dlfcn.h>
 #include <link.h>
-
-#include <cstdlib>
-#include <memory>
 
 #include "runtime/worker/symbol_file.h"
 
@@ -29,26 +25,6 @@ void with_code_place(const void* address, bool is_return_address, void (*use)(co
   const SymbolFile file(info.dli_fname);
   const SymbolFile::Match match = file.function_at(inside - base);
   use({info.dli_fname, match.name, given - base - (match.name != nullptr ? match.start : 0)}, context);
-}
-
-std::string demangled(const char* symbol) {
-  int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> name(abi::__cxa_demangle(symbol, nullptr, nullptr, &status),
-                                                         &std::free);
-  return name != nullptr ? name.get() : symbol;
-}
-
-std::string demangled_text(const std::string& text) {
-  static constexpr const char* kNameCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.$";
-  std::string result;
-  size_t position = 0;
-  for (size_t start = text.find("_Z"); start != std::string::npos; start = text.find("_Z", position)) {
-    const size_t end = std::min(text.find_first_not_of(kNameCharacters, start), text.size());
-    result += text.substr(position, start - position);
-    result += demangled(text.substr(start, end - start).c_str());
-    position = end;
-  }
-  return result + text.substr(position);
 }
 
 }  // namespace fabric

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 namespace fabric {
 
@@ -16,11 +15,5 @@ struct CodePlace {
 /// `is_return_address`: it lies behind a call, which may be the function's last instruction. Async-signal-safe as far as
 /// dladdr() is, which takes the loader's lock.
 void with_code_place(const void* address, bool is_return_address, void (*use)(const CodePlace&, void*), void* context);
-
-/// Returns the readable name of a mangled C++ symbol, or `symbol` itself if it is none. Allocates.
-std::string demangled(const char* symbol);
-
-/// Returns `text` with every mangled C++ name in it made readable.
-std::string demangled_text(const std::string& text);
 
 }  // namespace fabric

@@ -16,6 +16,7 @@
 #include <typeinfo>
 
 #include "core/concat.h"
+#include "core/demangle.h"
 #include "runtime/worker/agent_link.h"
 #include "runtime/worker/code_place.h"
 

@@ -3,8 +3,8 @@
 #include <dlfcn.h>
 
 #include "core/concat.h"
+#include "core/demangle.h"
 #include "core/program_note.h"
-#include "runtime/worker/code_place.h"
 
 namespace fabric {
 namespace {
