@@ -57,6 +57,14 @@ function(fabric_add_app name)
   endif()
 endfunction()
 
+# fabric_build_in_batches(<target> <size>): with FABRIC_UNITY_BUILD, compiles so many files as one. What LibTorch's headers cost
+# is then paid once for all of them.
+function(fabric_build_in_batches target size)
+  if(FABRIC_UNITY_BUILD)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${size})
+  endif()
+endfunction()
+
 # fabric_add_tests(name LABELS ... SOURCES ... DEPS ... [TIMEOUT s] [ENVIRONMENT ...] [SERIAL]): one test program for a folder,
 # each TEST a CTest case. SERIAL: nothing runs beside it, as what it judges is how soon, or in which order, things happen.
 function(fabric_add_tests name)

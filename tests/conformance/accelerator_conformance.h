@@ -20,7 +20,9 @@ struct AcceleratorCase {
   std::function<std::unique_ptr<Accelerator>()> create;
 };
 
-inline std::string case_name(const ::testing::TestParamInfo<AcceleratorCase>& info) { return info.param.name; }
+inline std::string accelerator_case_name(const ::testing::TestParamInfo<AcceleratorCase>& info) {
+  return info.param.name;
+}
 
 /// What every accelerator must do.
 class AcceleratorConformanceTest : public ::testing::TestWithParam<AcceleratorCase> {

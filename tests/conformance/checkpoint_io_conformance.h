@@ -20,7 +20,9 @@ struct CheckpointIOCase {
   std::function<std::unique_ptr<CheckpointIO>()> create;
 };
 
-inline std::string case_name(const ::testing::TestParamInfo<CheckpointIOCase>& info) { return info.param.name; }
+inline std::string checkpoint_io_case_name(const ::testing::TestParamInfo<CheckpointIOCase>& info) {
+  return info.param.name;
+}
 
 /// What every checkpoint IO must do.
 class CheckpointIOConformanceTest : public ::testing::TestWithParam<CheckpointIOCase> {

@@ -19,7 +19,7 @@ struct LoggerCase {
   std::function<std::unique_ptr<Logger>(const std::string& directory)> create;
 };
 
-inline std::string case_name(const ::testing::TestParamInfo<LoggerCase>& info) { return info.param.name; }
+inline std::string logger_case_name(const ::testing::TestParamInfo<LoggerCase>& info) { return info.param.name; }
 
 /// What every logger must do.
 class LoggerConformanceTest : public ::testing::TestWithParam<LoggerCase> {

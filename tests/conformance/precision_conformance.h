@@ -19,7 +19,7 @@ struct PrecisionCase {
 };
 
 /// Returns the name with what GoogleTest does not take in names left out.
-inline std::string case_name(const ::testing::TestParamInfo<PrecisionCase>& info) {
+inline std::string precision_case_name(const ::testing::TestParamInfo<PrecisionCase>& info) {
   std::string name = "precision_" + info.param.name;
   for (char& c : name) {
     if (c == '-') c = '_';

@@ -26,7 +26,7 @@ struct StoreCase {
   std::function<StorePair()> create;
 };
 
-inline std::string case_name(const ::testing::TestParamInfo<StoreCase>& info) { return info.param.name; }
+inline std::string store_case_name(const ::testing::TestParamInfo<StoreCase>& info) { return info.param.name; }
 
 /// What LibTorch's process groups may ask of a store. LibTorch's own HashStore passes too, so it is no invention of ours.
 class StoreConformanceTest : public ::testing::TestWithParam<StoreCase> {

@@ -26,7 +26,7 @@ struct StrategyCase {
   int world_size = 1;
 };
 
-inline std::string case_name(const ::testing::TestParamInfo<StrategyCase>& info) {
+inline std::string strategy_case_name(const ::testing::TestParamInfo<StrategyCase>& info) {
   return concat(info.param.name, "_x", info.param.world_size);
 }
 

@@ -14,8 +14,6 @@
 namespace fabric {
 namespace {
 
-namespace optim = torch::optim;
-
 /// Writes the number of steps as Python does; exact up to 2^24.
 Value save_step(int64_t step) { return at::scalar_tensor(step, at::kFloat); }
 
@@ -61,8 +59,8 @@ void refuse_maximize(const Value& group) {
   }
 }
 
-Dict save_sgd_options(const optim::OptimizerOptions& base) {
-  const auto& options = static_cast<const optim::SGDOptions&>(base);
+Dict save_sgd_options(const torch::optim::OptimizerOptions& base) {
+  const auto& options = static_cast<const torch::optim::SGDOptions&>(base);
   Dict group{{"lr", options.lr()},
              {"momentum", options.momentum()},
              {"dampening", options.dampening()},
@@ -72,9 +70,9 @@ Dict save_sgd_options(const optim::OptimizerOptions& base) {
   return group;
 }
 
-void load_sgd_options(optim::OptimizerOptions& base, const Value& group) {
+void load_sgd_options(torch::optim::OptimizerOptions& base, const Value& group) {
   refuse_maximize(group);
-  static_cast<optim::SGDOptions&>(base)
+  static_cast<torch::optim::SGDOptions&>(base)
       .lr(group.at("lr").to_double())
       .momentum(group.at("momentum").to_double())
       .dampening(group.at("dampening").to_double())
@@ -82,20 +80,20 @@ void load_sgd_options(optim::OptimizerOptions& base, const Value& group) {
       .nesterov(group.at("nesterov").to_bool());
 }
 
-Dict save_sgd_state(const optim::OptimizerParamState& base) {
+Dict save_sgd_state(const torch::optim::OptimizerParamState& base) {
   Dict state;
-  save_tensor(state, "momentum_buffer", static_cast<const optim::SGDParamState&>(base).momentum_buffer());
+  save_tensor(state, "momentum_buffer", static_cast<const torch::optim::SGDParamState&>(base).momentum_buffer());
   return state;
 }
 
-std::unique_ptr<optim::OptimizerParamState> load_sgd_state(const Value& value, const at::Tensor& parameter) {
-  auto state = std::make_unique<optim::SGDParamState>();
+std::unique_ptr<torch::optim::OptimizerParamState> load_sgd_state(const Value& value, const at::Tensor& parameter) {
+  auto state = std::make_unique<torch::optim::SGDParamState>();
   state->momentum_buffer(load_optional(value, "momentum_buffer", parameter));
   return state;
 }
 
 template <class Options>
-Dict save_adam_options(const optim::OptimizerOptions& base) {
+Dict save_adam_options(const torch::optim::OptimizerOptions& base) {
   const auto& options = static_cast<const Options&>(base);
   Dict group{{"lr", options.lr()},
              {"betas", List{std::get<0>(options.betas()), std::get<1>(options.betas())}},
@@ -103,12 +101,12 @@ Dict save_adam_options(const optim::OptimizerOptions& base) {
              {"weight_decay", options.weight_decay()},
              {"amsgrad", options.amsgrad()}};
   add_python_options(group, {"maximize", "foreach", "capturable", "differentiable", "fused"});
-  group.emplace_back("decoupled_weight_decay", std::is_same_v<Options, optim::AdamWOptions>);
+  group.emplace_back("decoupled_weight_decay", std::is_same_v<Options, torch::optim::AdamWOptions>);
   return group;
 }
 
 template <class Options>
-void load_adam_options(optim::OptimizerOptions& base, const Value& group) {
+void load_adam_options(torch::optim::OptimizerOptions& base, const Value& group) {
   refuse_maximize(group);
   const List& betas = group.at("betas").to_list();
   if (betas.size() != 2) throw UsageError(concat("an optimizer's 'betas' must be two numbers, but are ", betas.size()));
@@ -121,7 +119,7 @@ void load_adam_options(optim::OptimizerOptions& base, const Value& group) {
 }
 
 template <class State>
-Dict save_adam_state(const optim::OptimizerParamState& base) {
+Dict save_adam_state(const torch::optim::OptimizerParamState& base) {
   const auto& state = static_cast<const State&>(base);
   Dict dict{{"step", save_step(state.step())}};
   save_tensor(dict, "exp_avg", state.exp_avg());
@@ -131,7 +129,7 @@ Dict save_adam_state(const optim::OptimizerParamState& base) {
 }
 
 template <class State>
-std::unique_ptr<optim::OptimizerParamState> load_adam_state(const Value& value, const at::Tensor& parameter) {
+std::unique_ptr<torch::optim::OptimizerParamState> load_adam_state(const Value& value, const at::Tensor& parameter) {
   auto state = std::make_unique<State>();
   state->step(load_step(value));
   state->exp_avg(load_tensor(value, "exp_avg", parameter));
@@ -140,17 +138,17 @@ std::unique_ptr<optim::OptimizerParamState> load_adam_state(const Value& value, 
   return state;
 }
 
-Dict save_rmsprop_options(const optim::OptimizerOptions& base) {
-  const auto& options = static_cast<const optim::RMSpropOptions&>(base);
+Dict save_rmsprop_options(const torch::optim::OptimizerOptions& base) {
+  const auto& options = static_cast<const torch::optim::RMSpropOptions&>(base);
   Dict group{{"lr", options.lr()},   {"momentum", options.momentum()}, {"alpha", options.alpha()},
              {"eps", options.eps()}, {"centered", options.centered()}, {"weight_decay", options.weight_decay()}};
   add_python_options(group, {"capturable", "foreach", "maximize", "differentiable"});
   return group;
 }
 
-void load_rmsprop_options(optim::OptimizerOptions& base, const Value& group) {
+void load_rmsprop_options(torch::optim::OptimizerOptions& base, const Value& group) {
   refuse_maximize(group);
-  static_cast<optim::RMSpropOptions&>(base)
+  static_cast<torch::optim::RMSpropOptions&>(base)
       .lr(group.at("lr").to_double())
       .momentum(group.at("momentum").to_double())
       .alpha(group.at("alpha").to_double())
@@ -159,8 +157,8 @@ void load_rmsprop_options(optim::OptimizerOptions& base, const Value& group) {
       .weight_decay(group.at("weight_decay").to_double());
 }
 
-Dict save_rmsprop_state(const optim::OptimizerParamState& base) {
-  const auto& state = static_cast<const optim::RMSpropParamState&>(base);
+Dict save_rmsprop_state(const torch::optim::OptimizerParamState& base) {
+  const auto& state = static_cast<const torch::optim::RMSpropParamState&>(base);
   Dict dict{{"step", save_step(state.step())}};
   save_tensor(dict, "square_avg", state.square_avg());
   save_tensor(dict, "momentum_buffer", state.momentum_buffer());
@@ -168,8 +166,8 @@ Dict save_rmsprop_state(const optim::OptimizerParamState& base) {
   return dict;
 }
 
-std::unique_ptr<optim::OptimizerParamState> load_rmsprop_state(const Value& value, const at::Tensor& parameter) {
-  auto state = std::make_unique<optim::RMSpropParamState>();
+std::unique_ptr<torch::optim::OptimizerParamState> load_rmsprop_state(const Value& value, const at::Tensor& parameter) {
+  auto state = std::make_unique<torch::optim::RMSpropParamState>();
   state->step(load_step(value));
   state->square_avg(load_tensor(value, "square_avg", parameter));
   state->momentum_buffer(load_optional(value, "momentum_buffer", parameter));
@@ -177,8 +175,8 @@ std::unique_ptr<optim::OptimizerParamState> load_rmsprop_state(const Value& valu
   return state;
 }
 
-Dict save_adagrad_options(const optim::OptimizerOptions& base) {
-  const auto& options = static_cast<const optim::AdagradOptions&>(base);
+Dict save_adagrad_options(const torch::optim::OptimizerOptions& base) {
+  const auto& options = static_cast<const torch::optim::AdagradOptions&>(base);
   Dict group{{"lr", options.lr()},
              {"lr_decay", options.lr_decay()},
              {"eps", options.eps()},
@@ -188,9 +186,9 @@ Dict save_adagrad_options(const optim::OptimizerOptions& base) {
   return group;
 }
 
-void load_adagrad_options(optim::OptimizerOptions& base, const Value& group) {
+void load_adagrad_options(torch::optim::OptimizerOptions& base, const Value& group) {
   refuse_maximize(group);
-  static_cast<optim::AdagradOptions&>(base)
+  static_cast<torch::optim::AdagradOptions&>(base)
       .lr(group.at("lr").to_double())
       .lr_decay(group.at("lr_decay").to_double())
       .eps(group.at("eps").to_double())
@@ -198,15 +196,15 @@ void load_adagrad_options(optim::OptimizerOptions& base, const Value& group) {
       .initial_accumulator_value(group.at("initial_accumulator_value").to_double());
 }
 
-Dict save_adagrad_state(const optim::OptimizerParamState& base) {
-  const auto& state = static_cast<const optim::AdagradParamState&>(base);
+Dict save_adagrad_state(const torch::optim::OptimizerParamState& base) {
+  const auto& state = static_cast<const torch::optim::AdagradParamState&>(base);
   Dict dict{{"step", save_step(state.step())}};
   save_tensor(dict, "sum", state.sum());
   return dict;
 }
 
-std::unique_ptr<optim::OptimizerParamState> load_adagrad_state(const Value& value, const at::Tensor& parameter) {
-  auto state = std::make_unique<optim::AdagradParamState>();
+std::unique_ptr<torch::optim::OptimizerParamState> load_adagrad_state(const Value& value, const at::Tensor& parameter) {
+  auto state = std::make_unique<torch::optim::AdagradParamState>();
   state->step(load_step(value));
   state->sum(load_tensor(value, "sum", parameter));
   return state;
@@ -214,22 +212,22 @@ std::unique_ptr<optim::OptimizerParamState> load_adagrad_state(const Value& valu
 
 }  // namespace
 
-OptimizerLayout optimizer_layout(const optim::Optimizer& optimizer) {
-  if (dynamic_cast<const optim::SGD*>(&optimizer) != nullptr) {
+OptimizerLayout optimizer_layout(const torch::optim::Optimizer& optimizer) {
+  if (dynamic_cast<const torch::optim::SGD*>(&optimizer) != nullptr) {
     return {save_sgd_options, load_sgd_options, save_sgd_state, load_sgd_state};
   }
-  if (dynamic_cast<const optim::Adam*>(&optimizer) != nullptr) {
-    return {save_adam_options<optim::AdamOptions>, load_adam_options<optim::AdamOptions>,
-            save_adam_state<optim::AdamParamState>, load_adam_state<optim::AdamParamState>};
+  if (dynamic_cast<const torch::optim::Adam*>(&optimizer) != nullptr) {
+    return {save_adam_options<torch::optim::AdamOptions>, load_adam_options<torch::optim::AdamOptions>,
+            save_adam_state<torch::optim::AdamParamState>, load_adam_state<torch::optim::AdamParamState>};
   }
-  if (dynamic_cast<const optim::AdamW*>(&optimizer) != nullptr) {
-    return {save_adam_options<optim::AdamWOptions>, load_adam_options<optim::AdamWOptions>,
-            save_adam_state<optim::AdamWParamState>, load_adam_state<optim::AdamWParamState>};
+  if (dynamic_cast<const torch::optim::AdamW*>(&optimizer) != nullptr) {
+    return {save_adam_options<torch::optim::AdamWOptions>, load_adam_options<torch::optim::AdamWOptions>,
+            save_adam_state<torch::optim::AdamWParamState>, load_adam_state<torch::optim::AdamWParamState>};
   }
-  if (dynamic_cast<const optim::RMSprop*>(&optimizer) != nullptr) {
+  if (dynamic_cast<const torch::optim::RMSprop*>(&optimizer) != nullptr) {
     return {save_rmsprop_options, load_rmsprop_options, save_rmsprop_state, load_rmsprop_state};
   }
-  if (dynamic_cast<const optim::Adagrad*>(&optimizer) != nullptr) {
+  if (dynamic_cast<const torch::optim::Adagrad*>(&optimizer) != nullptr) {
     return {save_adagrad_options, load_adagrad_options, save_adagrad_state, load_adagrad_state};
   }
   throw UsageError(

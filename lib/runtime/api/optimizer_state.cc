@@ -11,12 +11,11 @@
 namespace fabric {
 namespace {
 
-namespace optim = torch::optim;
-using States = std::vector<std::pair<void*, std::unique_ptr<optim::OptimizerParamState>>>;
+using States = std::vector<std::pair<void*, std::unique_ptr<torch::optim::OptimizerParamState>>>;
 
 /// Returns the state of `group`'s parameters, which are counted from `first`, as "state" has it.
-void save_states(optim::Optimizer& optimizer, const OptimizerLayout& layout, const optim::OptimizerParamGroup& group,
-                 size_t first, Dict& states) {
+void save_states(torch::optim::Optimizer& optimizer, const OptimizerLayout& layout,
+                 const torch::optim::OptimizerParamGroup& group, size_t first, Dict& states) {
   for (size_t i = 0; i < group.params().size(); ++i) {
     const auto found = optimizer.state().find(group.params()[i].unsafeGetTensorImpl());
     if (found != optimizer.state().end())
@@ -24,7 +23,7 @@ void save_states(optim::Optimizer& optimizer, const OptimizerLayout& layout, con
   }
 }
 
-Dict save_group(const OptimizerLayout& layout, const optim::OptimizerParamGroup& group, size_t first) {
+Dict save_group(const OptimizerLayout& layout, const torch::optim::OptimizerParamGroup& group, size_t first) {
   Dict dict = layout.save_options(group.options());
   List numbers;
   for (size_t i = 0; i < group.params().size(); ++i) numbers.emplace_back(static_cast<int64_t>(first + i));
@@ -33,7 +32,7 @@ Dict save_group(const OptimizerLayout& layout, const optim::OptimizerParamGroup&
 }
 
 /// Throws unless the checkpoint's groups are as many and as large as the optimizer's.
-void check_groups(const optim::Optimizer& optimizer, const List& groups) {
+void check_groups(const torch::optim::Optimizer& optimizer, const List& groups) {
   if (groups.size() != optimizer.param_groups().size()) {
     throw UsageError(concat("the optimizer state must have the optimizer's ", optimizer.param_groups().size(),
                             " parameter groups, but has ", groups.size()));
@@ -53,7 +52,7 @@ std::string key_of(const Value& parameter) {
   return parameter.is_string() ? parameter.to_string() : std::to_string(parameter.to_int());
 }
 
-void load_states(const OptimizerLayout& layout, const optim::OptimizerParamGroup& group, const List& keys,
+void load_states(const OptimizerLayout& layout, const torch::optim::OptimizerParamGroup& group, const List& keys,
                  const Value& saved, States& states) {
   for (size_t i = 0; i < keys.size(); ++i) {
     const at::Tensor& parameter = group.params()[i];
@@ -65,12 +64,12 @@ void load_states(const OptimizerLayout& layout, const optim::OptimizerParamGroup
 
 }  // namespace
 
-Value optimizer_state_dict(optim::Optimizer& optimizer) {
+Value optimizer_state_dict(torch::optim::Optimizer& optimizer) {
   const OptimizerLayout layout = optimizer_layout(optimizer);
   Dict states;
   List groups;
   size_t first = 0;
-  for (const optim::OptimizerParamGroup& group : optimizer.param_groups()) {
+  for (const torch::optim::OptimizerParamGroup& group : optimizer.param_groups()) {
     save_states(optimizer, layout, group, first, states);
     groups.emplace_back(save_group(layout, group, first));
     first += group.params().size();
@@ -78,14 +77,14 @@ Value optimizer_state_dict(optim::Optimizer& optimizer) {
   return Dict{{"state", std::move(states)}, {"param_groups", std::move(groups)}};
 }
 
-void load_optimizer_state(optim::Optimizer& optimizer, const Value& value) {
+void load_optimizer_state(torch::optim::Optimizer& optimizer, const Value& value) {
   const OptimizerLayout layout = optimizer_layout(optimizer);
   const List& groups = value.at("param_groups").to_list();
   check_groups(optimizer, groups);
   States states;
-  std::vector<std::unique_ptr<optim::OptimizerOptions>> options;
+  std::vector<std::unique_ptr<torch::optim::OptimizerOptions>> options;
   for (size_t i = 0; i < groups.size(); ++i) {
-    const optim::OptimizerParamGroup& group = optimizer.param_groups()[i];
+    const torch::optim::OptimizerParamGroup& group = optimizer.param_groups()[i];
     load_states(layout, group, groups[i].at("params").to_list(), value.at("state"), states);
     options.push_back(group.options().clone());
     layout.load_options(*options.back(), groups[i]);

@@ -12,7 +12,7 @@
 namespace fabric {
 namespace {
 
-using Kind = c10d::ProcessGroup::BackendType;
+using BackendKind = c10d::ProcessGroup::BackendType;
 using Store = c10::intrusive_ptr<c10d::Store>;
 
 c10::intrusive_ptr<c10d::Backend> make_nccl_backend(const Store& store, int rank, int world_size,
@@ -31,11 +31,12 @@ void add_backend(c10d::ProcessGroup& group, const Store& store, const std::strin
   const int rank = group.getRank();
   const int world_size = group.getSize();
   if (backend == "gloo") {
-    group.setBackend(c10::DeviceType::CPU, Kind::GLOO, make_gloo_backend(store, rank, world_size, address, timeout));
-    group.setDefaultBackend(Kind::GLOO);
+    group.setBackend(c10::DeviceType::CPU, BackendKind::GLOO,
+                     make_gloo_backend(store, rank, world_size, address, timeout));
+    group.setDefaultBackend(BackendKind::GLOO);
   } else {
-    group.setBackend(c10::DeviceType::CUDA, Kind::NCCL, make_nccl_backend(store, rank, world_size, timeout));
-    group.setDefaultBackend(Kind::NCCL);
+    group.setBackend(c10::DeviceType::CUDA, BackendKind::NCCL, make_nccl_backend(store, rank, world_size, timeout));
+    group.setDefaultBackend(BackendKind::NCCL);
   }
 }
 

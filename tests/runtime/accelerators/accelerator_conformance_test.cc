@@ -5,7 +5,7 @@
 namespace fabric::testing {
 namespace {
 
-AcceleratorCase builtin(const std::string& name) {
+AcceleratorCase builtin_accelerator(const std::string& name) {
   AcceleratorRegistry registry("accelerator");
   add_builtin_accelerators(registry);
   return {.name = name,
@@ -15,7 +15,8 @@ AcceleratorCase builtin(const std::string& name) {
 
 }  // namespace
 
-INSTANTIATE_TEST_SUITE_P(Builtin, AcceleratorConformanceTest, ::testing::Values(builtin("cpu"), builtin("cuda")),
-                         case_name);
+INSTANTIATE_TEST_SUITE_P(Builtin, AcceleratorConformanceTest,
+                         ::testing::Values(builtin_accelerator("cpu"), builtin_accelerator("cuda")),
+                         accelerator_case_name);
 
 }  // namespace fabric::testing

@@ -7,8 +7,8 @@
 namespace fabric {
 namespace {
 
-using testing::HasSubstr;
-using testing::ThrowsMessage;
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
 
 /// Rank 1 of three; the others' part in an agreement is given.
 class ScriptedCollective final : public Collective {

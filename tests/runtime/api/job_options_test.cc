@@ -6,8 +6,8 @@
 namespace fabric {
 namespace {
 
-using testing::HasSubstr;
-using testing::ThrowsMessage;
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
 
 TEST(JobOptionsTest, ReadsArgumentsAndNames) {
   const ProgramJob job = read_program_job(

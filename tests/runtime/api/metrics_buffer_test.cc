@@ -9,7 +9,7 @@
 namespace fabric {
 namespace {
 
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 using Rows = std::vector<std::pair<int64_t, std::map<std::string, double>>>;
 
 TEST(MetricsBufferTest, GivesOneCallForEachStepInOrder) {

@@ -11,7 +11,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
 
-std::vector<std::string> names_of(const Value& dict) {
+std::vector<std::string> keys_of(const Value& dict) {
   std::vector<std::string> names;
   for (const auto& [name, value] : dict.to_dict()) names.push_back(name);
   return names;
@@ -81,12 +81,11 @@ TEST(OptimizerTest, WritesTheLayoutOfPython) {
   const Value state = optimizer.state_dict();
   const Value& group = state.at("param_groups").to_list().at(0);
 
-  EXPECT_THAT(names_of(state), ElementsAre("state", "param_groups"));
-  EXPECT_THAT(names_of(group),
-              ElementsAre("lr", "betas", "eps", "weight_decay", "amsgrad", "maximize", "foreach", "capturable",
-                          "differentiable", "fused", "decoupled_weight_decay", "params"));
+  EXPECT_THAT(keys_of(state), ElementsAre("state", "param_groups"));
+  EXPECT_THAT(keys_of(group), ElementsAre("lr", "betas", "eps", "weight_decay", "amsgrad", "maximize", "foreach",
+                                          "capturable", "differentiable", "fused", "decoupled_weight_decay", "params"));
   EXPECT_EQ(group.at("params").to_list().at(0).to_int(), 0);
-  EXPECT_THAT(names_of(state.at("state").at("0")), ElementsAre("step", "exp_avg", "exp_avg_sq"));
+  EXPECT_THAT(keys_of(state.at("state").at("0")), ElementsAre("step", "exp_avg", "exp_avg_sq"));
   EXPECT_EQ(state.at("state").at("0").at("step").to_tensor().item<float>(), 2);
 }
 

@@ -5,8 +5,8 @@
 namespace fabric {
 namespace {
 
-using testing::HasSubstr;
-using testing::ThrowsMessage;
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
 
 struct Counter {
   int64_t value = 0;

@@ -5,7 +5,7 @@
 namespace fabric::testing {
 namespace {
 
-CheckpointIOCase builtin(const std::string& name) {
+CheckpointIOCase builtin_io(const std::string& name) {
   return {.name = name, .create = [=] {
             CheckpointIORegistry registry("checkpoint IO");
             add_builtin_checkpoint_ios(registry);
@@ -15,6 +15,7 @@ CheckpointIOCase builtin(const std::string& name) {
 
 }  // namespace
 
-INSTANTIATE_TEST_SUITE_P(Builtin, CheckpointIOConformanceTest, ::testing::Values(builtin("torch")), case_name);
+INSTANTIATE_TEST_SUITE_P(Builtin, CheckpointIOConformanceTest, ::testing::Values(builtin_io("torch")),
+                         checkpoint_io_case_name);
 
 }  // namespace fabric::testing

@@ -13,11 +13,11 @@
 namespace fabric {
 namespace {
 
+using fabric::testing::RankEnvironment;
+using fabric::testing::RankOutcome;
+using fabric::testing::require;
+using fabric::testing::run_ranks;
 using ::testing::HasSubstr;
-using testing::RankEnvironment;
-using testing::RankOutcome;
-using testing::require;
-using testing::run_ranks;
 
 ProcessGroupCollective collective_of(RankEnvironment& environment,
                                      std::chrono::milliseconds timeout = std::chrono::seconds(30)) {

@@ -7,9 +7,9 @@
 namespace fabric {
 namespace {
 
+using fabric::testing::RankEnvironment;
+using fabric::testing::run_ranks;
 using ::testing::HasSubstr;
-using testing::RankEnvironment;
-using testing::run_ranks;
 
 std::string join(RankEnvironment& environment, const std::string& backend, std::chrono::milliseconds timeout) {
   const auto group = make_process_group(environment.store(), environment.global_rank(), environment.world_size(),

@@ -8,9 +8,9 @@
 namespace fabric {
 namespace {
 
+using fabric::testing::loop;
+using fabric::testing::make_loader;
 using ::testing::ElementsAre;
-using testing::loop;
-using testing::make_loader;
 
 DataLoaderOptions shuffled(int num_workers = 0) {
   return {.batch_size = 2, .shuffle = true, .num_workers = num_workers};

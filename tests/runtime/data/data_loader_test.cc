@@ -10,10 +10,10 @@
 namespace fabric {
 namespace {
 
+using fabric::testing::loop;
+using fabric::testing::make_loader;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using testing::loop;
-using testing::make_loader;
 
 std::string error_of(const DataLoaderOptions& options, Strategy::DataShare share = {}) {
   try {

@@ -14,8 +14,8 @@ namespace fabric {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::eventually;
-using testing::TestAgent;
+using fabric::testing::eventually;
+using fabric::testing::TestAgent;
 
 GenerationPlan two_nodes() {
   GenerationPlan plan;

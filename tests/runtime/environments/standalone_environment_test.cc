@@ -15,9 +15,9 @@
 namespace fabric {
 namespace {
 
+using fabric::testing::TemporaryDirectory;
 using nlohmann::json;
 using ::testing::HasSubstr;
-using testing::TemporaryDirectory;
 using ::testing::ThrowsMessage;
 
 json parse(const std::vector<std::string>& arguments) {

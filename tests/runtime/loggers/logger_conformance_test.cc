@@ -5,7 +5,7 @@
 namespace fabric::testing {
 namespace {
 
-LoggerCase builtin(const std::string& name) {
+LoggerCase builtin_logger(const std::string& name) {
   return {.name = name, .create = [=](const std::string& directory) {
             LoggerRegistry registry("logger");
             add_builtin_loggers(registry);
@@ -15,6 +15,6 @@ LoggerCase builtin(const std::string& name) {
 
 }  // namespace
 
-INSTANTIATE_TEST_SUITE_P(Builtin, LoggerConformanceTest, ::testing::Values(builtin("csv")), case_name);
+INSTANTIATE_TEST_SUITE_P(Builtin, LoggerConformanceTest, ::testing::Values(builtin_logger("csv")), logger_case_name);
 
 }  // namespace fabric::testing

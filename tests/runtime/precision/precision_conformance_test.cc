@@ -5,7 +5,7 @@
 namespace fabric::testing {
 namespace {
 
-PrecisionCase builtin(const std::string& name) {
+PrecisionCase builtin_precision(const std::string& name) {
   return {.name = name, .create = [=] {
             PrecisionRegistry registry("precision");
             add_builtin_precisions(registry);
@@ -15,6 +15,7 @@ PrecisionCase builtin(const std::string& name) {
 
 }  // namespace
 
-INSTANTIATE_TEST_SUITE_P(Builtin, PrecisionConformanceTest, ::testing::Values(builtin("32-true")), case_name);
+INSTANTIATE_TEST_SUITE_P(Builtin, PrecisionConformanceTest, ::testing::Values(builtin_precision("32-true")),
+                         precision_case_name);
 
 }  // namespace fabric::testing

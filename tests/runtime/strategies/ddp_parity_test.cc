@@ -8,10 +8,10 @@
 namespace fabric {
 namespace {
 
-using testing::RankEnvironment;
-using testing::run_ranks;
-using testing::StrategyRig;
-using testing::weights_of;
+using fabric::testing::RankEnvironment;
+using fabric::testing::run_ranks;
+using fabric::testing::StrategyRig;
+using fabric::testing::weights_of;
 
 constexpr int64_t kGlobalBatch = 12;
 constexpr int kSteps = 20;

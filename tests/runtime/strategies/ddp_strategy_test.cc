@@ -13,13 +13,13 @@
 namespace fabric {
 namespace {
 
+using fabric::testing::RankEnvironment;
+using fabric::testing::RankOutcome;
+using fabric::testing::require;
+using fabric::testing::run_ranks;
+using fabric::testing::StrategyRig;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using testing::RankEnvironment;
-using testing::RankOutcome;
-using testing::require;
-using testing::run_ranks;
-using testing::StrategyRig;
 
 /// Two branches, of which a pass may take one; `shared` takes part always.
 struct BranchesImpl : torch::nn::Module {

@@ -19,9 +19,9 @@ namespace fabric {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::eventually;
+using fabric::testing::eventually;
+using fabric::testing::TestAgent;
 using ::testing::HasSubstr;
-using testing::TestAgent;
 using ::testing::ThrowsMessage;
 
 StoreRequest set_request(const std::string& key, std::string value) {

@@ -17,7 +17,7 @@ INSTANTIATE_TEST_SUITE_P(Agent, StoreConformanceTest,
                                                                         c10::make_intrusive<AgentStore>(agent->link()),
                                                                         agent};
                                                      }}),
-                         case_name);
+                         store_case_name);
 
 INSTANTIATE_TEST_SUITE_P(LibTorch, StoreConformanceTest,
                          ::testing::Values(StoreCase{"hash",
@@ -25,7 +25,7 @@ INSTANTIATE_TEST_SUITE_P(LibTorch, StoreConformanceTest,
                                                        auto store = c10::make_intrusive<c10d::HashStore>();
                                                        return StorePair{store, store};
                                                      }}),
-                         case_name);
+                         store_case_name);
 
 }  // namespace fabric::testing
 
@@ -33,8 +33,8 @@ namespace fabric {
 namespace {
 
 using namespace std::chrono_literals;
+using fabric::testing::TestAgent;
 using ::testing::HasSubstr;
-using testing::TestAgent;
 using ::testing::ThrowsMessage;
 
 TEST(AgentStoreTest, AWaitInVainIsAPeerErrorThatNamesTheMissingKey) {
