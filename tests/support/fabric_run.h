@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <ios>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -46,8 +47,8 @@ class RunningJob {
 
   pid_t pid() const { return pid_; }
   void signal(int number) const;
-  /// Returns the events that are on disk now.
-  std::vector<nlohmann::json> events() const;
+  /// Returns the events that are on disk now. Each is read once: a long job has many, and a test looks often.
+  const std::vector<nlohmann::json>& events() const;
   /// Returns whether `count` events of that name come within `timeout`.
   bool wait_for_events(const std::string& event, int count = 1,
                        std::chrono::seconds timeout = std::chrono::seconds(30)) const;
@@ -57,6 +58,9 @@ class RunningJob {
  private:
   std::filesystem::path directory_;
   pid_t pid_ = -1;
+  mutable std::filesystem::path events_file_;
+  mutable std::streamoff num_read_ = 0;  // bytes of it
+  mutable std::vector<nlohmann::json> events_;
 };
 
 /// Runs `fabric-run JOB FLAGS...` to its end, with `directory` as working directory, the job written there from `job_yaml`.

@@ -45,13 +45,17 @@ void open_crash_file(int fd) {
   ::backtrace(frames.data(), static_cast<int>(frames.size()));
 }
 
-CrashRecord begin_crash_record() {
+int64_t crash_time_ns() {
   timespec now{};
   ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+CrashRecord begin_crash_record(int64_t time_ns) {
   if (g_owner != ::getpid()) return CrashRecord::kNone;
   if (g_is_writing.exchange(true)) return CrashRecord::kBusy;
   CrashLine line;
-  (line << "time ").decimal(int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec);
+  (line << "time ").decimal(time_ns);
   line.write();
   return CrashRecord::kBegun;
 }

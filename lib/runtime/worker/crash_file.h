@@ -20,8 +20,10 @@ enum class CrashRecord : uint8_t {
   kNone,  ///< this process has no such file
 };
 
-/// Begins a record with the time.
-CrashRecord begin_crash_record();
+/// Returns the time for a record. To be called first of all: what comes before it makes a rank's failure look later than it was.
+int64_t crash_time_ns();
+/// Begins a record of what began at `time_ns`.
+CrashRecord begin_crash_record(int64_t time_ns);
 /// Lets another record begin.
 void end_crash_record();
 

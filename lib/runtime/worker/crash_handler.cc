@@ -67,8 +67,9 @@ void write_record(int number, const siginfo_t& info, const void* context) {
 }
 
 extern "C" void on_crash(int number, siginfo_t* info, void* context) {
+  const int64_t time_ns = crash_time_ns();
   set_deadline(number);  // before the first write
-  switch (begin_crash_record()) {
+  switch (begin_crash_record(time_ns)) {
     case CrashRecord::kBegun:
       write_record(number, *info, context);  // and never ended: what crashes now in another thread is a consequence
       break;

@@ -11,7 +11,7 @@ using ExitHook = void (*)(const char* function, int code, const void* caller);
 
 // May be called in a signal handler, and in a child that shares this process's memory.
 void on_exit_called(const char* function, int code, const void* caller) {
-  if (begin_crash_record() != CrashRecord::kBegun) return;
+  if (begin_crash_record(crash_time_ns()) != CrashRecord::kBegun) return;
   CrashLine line;
   (line << "exit ").decimal(code) << " by " << function;
   line.write();
