@@ -79,6 +79,19 @@ TEST(DigitsTest, TwoRanksAndOneRankTrainToTheSameWeights) {
   EXPECT_LE(largest_difference(final_weights(one.run_directory), final_weights(two.run_directory)), 1e-5);
 }
 
+TEST(DigitsTest, TwoSimulatedNodesTrainAsTwoRanksOfOneNodeDo) {
+  TemporaryDirectory nodes_directory, ranks_directory;
+
+  const JobResult nodes =
+      run_job(nodes_directory, digits_job(1, 7), {"--set", "fabric.num_nodes=2", "--simulate-nodes", "2"});
+  const JobResult ranks = run_job(ranks_directory, digits_job(2, 7));
+
+  ASSERT_EQ(nodes.exit_code, 0) << nodes.describe();
+  ASSERT_EQ(ranks.exit_code, 0) << ranks.describe();
+  EXPECT_EQ(nodes.report.at("ranks").at(1).at("node"), "node1") << nodes.describe();
+  EXPECT_EQ(largest_difference(final_weights(nodes.run_directory), final_weights(ranks.run_directory)), 0.0);
+}
+
 TEST(DigitsTest, TwoRunsWithASeedAreBitEqualAndAnotherSeedIsNot) {
   TemporaryDirectory first_directory, second_directory, other_directory;
 

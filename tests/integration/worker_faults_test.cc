@@ -181,18 +181,27 @@ TEST_F(WorkerFaultsTest, RefusesASharedObjectThatIsNoProgram) {
   EXPECT_THAT(result.err, AllOf(HasSubstr("no_program.so"), HasSubstr("FABRIC_PROGRAM"))) << result.describe();
 }
 
-TEST_F(WorkerFaultsTest, RefusesAProgramThatWasBuiltAgainstAnotherLibTorch) {
+TEST_F(WorkerFaultsTest, RefusesAProgramThatWasBuiltAgainstAnotherLibTorchBeforeAnythingStarts) {
   const JobResult result = run(job_of("other_torch", ""));
 
   EXPECT_EQ(result.exit_code, 78) << result.describe();
-  EXPECT_THAT(result.err, AllOf(HasSubstr("1.13.1"), HasSubstr("2.11.0"))) << result.describe();
+  EXPECT_THAT(
+      result.err,
+      AllOf(HasSubstr("job.yaml:2:10: program '"), HasSubstr("other_torch.so': "),
+            HasSubstr("LibTorch must be '2.11.0', but is '1.13.1': build it against the LibTorch that Fabric uses")))
+      << result.describe();
+  EXPECT_FALSE(std::filesystem::exists(directory_.path() / "runs"));
 }
 
-TEST_F(WorkerFaultsTest, NamesAFunctionThatAProgramLacks) {
+TEST_F(WorkerFaultsTest, NamesAFunctionThatAProgramLacksBeforeAnythingStarts) {
   const JobResult result = run(job_of("undefined_symbol", ""));
 
   EXPECT_EQ(result.exit_code, 78) << result.describe();
-  EXPECT_THAT(result.err, HasSubstr("forgotten::train_the_model(fabric::Fabric&)")) << result.describe();
+  EXPECT_THAT(result.err, AllOf(HasSubstr("job.yaml:2:10: program '"),
+                                HasSubstr("undefined_symbol.so' must find all that it calls, but nothing defines "
+                                          "'forgotten::train_the_model(fabric::Fabric&)'; link what defines it")))
+      << result.describe();
+  EXPECT_FALSE(std::filesystem::exists(directory_.path() / "runs"));
 }
 
 }  // namespace
