@@ -9,8 +9,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-int64_t to_ms(Nanoseconds duration) { return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count(); }
-
 constexpr std::array<std::string_view, kNumFaultKinds> kNames = {"dies",
                                                                  "loses its connection",
                                                                  "goes deaf",
