@@ -81,7 +81,7 @@ TEST_F(JournalFileTest, CutsOffALastLineThatACrashHasLeft) {
 
 TEST_F(JournalFileTest, RefusesDamageBeforeTheLastLine) {
   const std::string whole = two_entries();
-  for (size_t at = 0; at < whole.find("generation"); ++at) {
+  for (size_t at = 0; at + 1 < whole.find("generation"); ++at) {
     std::string damaged = whole;
     damaged[at] = damaged[at] == '1' ? '2' : '1';
     write(damaged);

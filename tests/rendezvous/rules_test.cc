@@ -38,6 +38,20 @@ const Mutant kMutants[] = {
     {"LeasesForgottenInACrash", [](Rules& rules) { rules.recovers_leases = false; }},
     {"JournalWrittenTooLate", [](Rules& rules) { rules.journals_first = false; }},
     {"BudgetForgottenInACrash", [](Rules& rules) { rules.journals_budgets = false; }},
+    {"StopForgottenInACrash", [](Rules& rules) { rules.journals_stops = false; }},
+    {"LeaseOfAReturningAgentNotWatched", [](Rules& rules) { rules.watches_each_lease = false; }},
+    {"PatienceWithoutEnd", [](Rules& rules) { rules.loses_patience = false; }},
+    {"EndTakenForALoss", [](Rules& rules) { rules.tells_losses_from_ends = false; }},
+    {"LatecomersNotDismissed", [](Rules& rules) { rules.dismisses_latecomers = false; }},
+    {"StartedAfterAStop", [](Rules& rules) { rules.heeds_stops = false; }},
+    {"GrownBeforeTheFirstStep", [](Rules& rules) { rules.grows_after_steps = false; }},
+    {"GrownWhileRanksEnd", [](Rules& rules) { rules.grows_before_ends = false; }},
+    {"EndedByGrowth", [](Rules& rules) { rules.goes_on_after_growing = false; }},
+    {"ExpectedNodesNotAwaited", [](Rules& rules) { rules.awaits_expected_nodes = false; }},
+    {"NobodyBenched", [](Rules& rules) { rules.benches_nodes = false; }},
+    {"NodeLossesWithoutLimit", [](Rules& rules) { rules.limits_node_losses = false; }},
+    {"PreemptionsWithoutLimit", [](Rules& rules) { rules.limits_preemptions = false; }},
+    {"RequeueTakenForSuccess", [](Rules& rules) { rules.tells_requeue_from_success = false; }},
 };
 
 class RulesTest : public ::testing::TestWithParam<Mutant> {};
@@ -56,6 +70,25 @@ TEST_P(RulesTest, WithoutThisRuleTheSimulationBreaksWithinTwoHundredSeeds) {
 
 INSTANTIATE_TEST_SUITE_P(Mutants, RulesTest, ::testing::ValuesIn(kMutants),
                          [](const auto& mutant) { return std::string(mutant.param.name); });
+
+TEST(ShortestHistoryTest, LeavesOutWhatTheSameRuleDoesNotNeed) {
+  Rules rules;
+  rules.heeds_departures = false;
+  Scenario scenario;
+  std::string broken;
+  for (uint64_t seed = 1; broken.empty(); ++seed) {
+    scenario = rough_scenario(seed);
+    broken = Simulation(scenario, rules).run();
+  }
+
+  const Scenario shorter = shortest_scenario(scenario, rules);
+
+  EXPECT_LT(shorter.faults.size(), scenario.faults.size());
+  EXPECT_EQ(rule_in(Simulation(shorter, rules).run()), rule_in(broken));
+  const std::string history = shortest_history(scenario, rules);
+  EXPECT_EQ(rule_in(history.substr(0, history.find('\n'))), rule_in(broken));
+  EXPECT_NE(history.find(" lost "), std::string::npos) << history;
+}
 
 TEST(RulesOfTheRoughWorldTest, HoldWhereNoneIsLifted) {
   for (uint64_t seed = 1; seed <= 200; ++seed) {

@@ -14,7 +14,10 @@ constexpr std::array<std::string_view, kNumFaultKinds> kNames = {"dies",
                                                                  "goes deaf",
                                                                  "hangs",
                                                                  "freezes",
-                                                                 "is cut off with others",
+                                                                 "hears nothing",
+"is not heard",
+"flaps",
+"is cut off with others",
                                                                  "loses beats",
                                                                  "has a failure of a rank",
                                                                  "lies",
@@ -22,7 +25,8 @@ constexpr std::array<std::string_view, kNumFaultKinds> kNames = {"dies",
                                                                  "joins",
                                                                  "(user) asks to stop",
                                                                  "(user) asks to stop at once",
-                                                                 "(coordinator) crashes"};
+                                                                 "(coordinator) crashes",
+"(coordinator) pauses"};
 
 bool is_rare(FaultKind kind) {
   return kind == FaultKind::kStops || kind == FaultKind::kStopsAtOnce || kind == FaultKind::kLeaves;
@@ -35,6 +39,7 @@ Fault random_fault(Dice& dice, int num_agents, Nanoseconds until) {
   fault.at = std::chrono::microseconds(dice.between(0, until.count() / 1'000));
   fault.agent = static_cast<uint32_t>(dice.between(0, num_agents));  // one of them may have come later
   fault.duration = std::chrono::milliseconds(dice.chance(0.7) ? dice.between(20, 1'500) : dice.between(1'500, 6'000));
+  if (fault.kind == FaultKind::kFlaps) fault.duration *= 3;
   if (fault.kind == FaultKind::kDies && dice.chance(0.3)) fault.duration = 0ns;
   return fault;
 }
@@ -128,6 +133,8 @@ Scenario large_scenario(uint64_t seed, int num_nodes) {
   // As much goes wrong in the whole job as on a few nodes: otherwise no generation of so many lives for long.
   scenario.late = 2.0 / num_nodes;
   scenario.disorder = 1.0 / num_nodes;
+  scenario.answers_never = scenario.has_no_steps = scenario.gets_stuck = 0.5 / num_nodes;
+  scenario.answers_late = 2.0 / num_nodes;
   scenario.settings.min_nodes = num_nodes - num_nodes / 10;
   scenario.settings.expected_nodes = 0;
   scenario.settings.max_node_losses.reset();

@@ -34,6 +34,9 @@ enum class FaultKind : uint8_t {
   kGoesDeaf,     ///< all messages of a connection are lost, which nobody is told
   kHangs,        ///< the link of an agent stands still, its supervisor does not
   kFreezes,      ///< a whole node stands still, ranks too, and goes on
+  kHearsNothing,  ///< what the coordinator says to an agent is held back, what it says itself is not
+  kIsNotHeard,   ///< the reverse
+  kFlaps,        ///< each connection of an agent ends once it has said its name
   kIsCutOff,     ///< messages of an agent and of some after it are held back
   kLosesBeats,   ///< half of the heartbeats and of their answers are lost
   kRankFails,    ///< one of the agent's ranks ends with 7
@@ -43,8 +46,9 @@ enum class FaultKind : uint8_t {
   kStops,        ///< somebody asks for the end of the job
   kStopsAtOnce,  ///< the same, without grace
   kCrashes,      ///< the coordinator dies after some more actions, and comes back from its journal
+  kPauses,       ///< the coordinator stands still and goes on
 };
-inline constexpr int kNumFaultKinds = 14;
+inline constexpr int kNumFaultKinds = 18;
 std::string_view name_of(FaultKind kind);
 
 struct Fault {
@@ -63,10 +67,13 @@ struct Scenario {
   std::vector<Fault> faults = {};
   double late = 0.02;           ///< chance of each message to be late, and those behind it with it
   double disorder = 0.01;       ///< chance of each message to overtake others, and to come twice
+  double late_ticks = 0.01;     ///< chance of a timer of the coordinator to be a second late; each is up to 20 ms late
   double answers_late = 0.05;   ///< chance of each rank that is asked where it can stop
   double answers_never = 0.01;  ///< the same
   double has_no_steps = 0.02;   ///< the same
   double gets_stuck = 0.01;     ///< chance of each rank that is let go up to a step
+  /// How much longer than its faults and its work a job may take, because messages and timers are late without a fault.
+  Nanoseconds slack = std::chrono::seconds(10);
   /// How much longer than its lease a faulty agent lets ranks run; 0 for one that keeps the rules.
   Nanoseconds overstay{0};
 };
