@@ -156,6 +156,7 @@ TEST_F(CoordinatorStopTest, WhoComesAfterItsLeaseHasEndedIsWatchedAnew) {
   wait(600ms);
   join("a");  // no tick came in between
   ASSERT_EQ(phase(), Phase::kRunning);
+  say("b", Heartbeat{1});
   clear();
 
   tick_after(1'000ms);

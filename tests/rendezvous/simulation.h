@@ -64,7 +64,7 @@ class Simulation {
     bool is_lying = false;    // it keeps on doing so
     uint32_t epoch = 0;       // of its connection; messages of an older one are lost
     uint32_t host_epoch = 0;  // of the connection that the coordinator knows, 0: none
-    TimePoint up, down;       // when the last message in each direction arrives: most keep their order
+    TimePoint up, up_latest, down;  // when the last message in each direction arrives: most keep their order
     TimePoint hangs_until, frozen_until, loses_beats_until, flaps_until;
     TimePoint cut_up_until, cut_down_until;  // what is said in that direction is held back
     uint64_t sequence = 0;

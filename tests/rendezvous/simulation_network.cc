@@ -26,7 +26,7 @@ void Simulation::connect(uint32_t index) {
   ++agent.epoch;
   agent.joined = now_;
   agent.beats.fill({});
-  agent.up = agent.down = now_;
+  agent.up = agent.up_latest = agent.down = now_;
   say(index, Join{agent.id, {}});
   push(0ns, {.kind = Kind::kBeat, .agent = index, .epoch = agent.epoch});
 }
@@ -92,6 +92,8 @@ TimePoint Simulation::arrival(TimePoint cut_until, TimePoint& last) {
 void Simulation::say(uint32_t index, AgentMessage message) {
   SimAgent& agent = agents_[index];
   if (!agent.has_connection || agent.is_deaf) return;
+  // Nothing is overtaken by the word that nothing more will come.
+  const bool is_last = std::holds_alternative<GenerationStopped>(message) || std::holds_alternative<Goodbye>(message);
   for (int copies = dice_.chance(scenario_.disorder) ? 2 : 1; copies > 0; --copies) {
     if (free_up_.empty()) {
       free_up_.push_back(static_cast<uint32_t>(up_.size()));
@@ -100,7 +102,10 @@ void Simulation::say(uint32_t index, AgentMessage message) {
     const uint32_t place = free_up_.back();
     free_up_.pop_back();
     up_[place] = message;
-    push_at(arrival(agent.cut_up_until, agent.up), {.kind = Kind::kArrivesUp, .agent = index, .epoch = agent.epoch, .data = place});
+    TimePoint at = arrival(agent.cut_up_until, agent.up);
+    if (is_last) at = std::max(at, agent.up_latest);
+    agent.up_latest = std::max(agent.up_latest, at);
+    push_at(at, {.kind = Kind::kArrivesUp, .agent = index, .epoch = agent.epoch, .data = place});
   }
 }
 
