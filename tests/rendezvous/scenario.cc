@@ -122,6 +122,7 @@ Scenario usual_scenario(uint64_t seed) {
   Scenario scenario{seed, random_settings(dice, static_cast<int>(dice.between(2, dice.chance(0.5) ? 16 : 64)))};
   scenario.num_agents = static_cast<int>(dice.between(scenario.settings.min_nodes, scenario.settings.max_nodes + 2));
   scenario.total_steps = dice.between(40, 200);
+  scenario.slack = 60s;  // of so many messages some are late enough to cost a generation
   add_faults(scenario, dice, dice.between(0, 12), 12s);
   return scenario;
 }
@@ -135,6 +136,8 @@ Scenario large_scenario(uint64_t seed, int num_nodes) {
   scenario.disorder = 1.0 / num_nodes;
   scenario.answers_never = scenario.has_no_steps = scenario.gets_stuck = 0.5 / num_nodes;
   scenario.answers_late = 2.0 / num_nodes;
+  scenario.obeys_late = 0.5 / num_nodes;
+  scenario.slack = 60s;
   scenario.settings.min_nodes = num_nodes - num_nodes / 10;
   scenario.settings.expected_nodes = 0;
   scenario.settings.max_node_losses.reset();

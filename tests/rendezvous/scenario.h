@@ -72,6 +72,8 @@ struct Scenario {
   double answers_never = 0.01;  ///< the same
   double has_no_steps = 0.02;   ///< the same
   double gets_stuck = 0.01;     ///< chance of each rank that is let go up to a step
+  double obeys_late = 0.01;     ///< chance of each agent that is told to stop its ranks: its supervisor is busy for seconds
+  double crashes_at_end = 0.01; ///< chance of the coordinator, once it has written down that the job is over
   /// How much longer than its faults and its work a job may take, because messages and timers are late without a fault.
   Nanoseconds slack = std::chrono::seconds(10);
   /// How much longer than its lease a faulty agent lets ranks run; 0 for one that keeps the rules.
@@ -89,6 +91,12 @@ Scenario changing_scenario(uint64_t seed);
 Scenario rough_scenario(uint64_t seed);
 /// A job on 2 to 64 nodes.
 Scenario usual_scenario(uint64_t seed);
+/// A job to which one of those things happens that hardly ever do by chance.
+Scenario rare_scenario(uint64_t seed);
+/// One of them: another node comes as the ranks end.
+Scenario late_joiner_scenario(uint64_t seed);
+/// One of them: an agent comes back as its lease ends, and dies then.
+Scenario late_return_scenario(uint64_t seed);
 /// A job on `num_nodes` nodes, to which what a few nodes see happens.
 Scenario large_scenario(uint64_t seed, int num_nodes);
 

@@ -247,6 +247,8 @@ bool Simulation::perform(const Action& action) {
   } else if (const auto* journal = std::get_if<WriteJournal>(&action)) {
     journal_ += to_line(journal->entry) + '\n';
     std::visit([this](const auto& entry) { note_entry(entry); }, journal->entry);
+    const bool is_end = std::holds_alternative<JobEnded>(journal->entry);
+    if (is_end && !returned_ended_ && dice_.chance(scenario_.crashes_at_end)) crash_soon(0, ms(20, 500));
   } else if (const auto* finished = std::get_if<JobFinished>(&action)) {
     if (outcome_) return broken_.empty();  // a coordinator that returned after the end
     outcome_ = finished->outcome;
@@ -283,6 +285,11 @@ void Simulation::drop(uint32_t index, Nanoseconds delay) {
     push_at(at, {.kind = Kind::kReset, .agent = index, .epoch = agent.host_epoch});
   }
   agent.host_epoch = 0;
+}
+
+void Simulation::crash_soon(int64_t actions, Nanoseconds away) {
+  crash_after_ = actions;
+  away_ = away;
 }
 
 // Of an entry that was being written any part may be on the disk.

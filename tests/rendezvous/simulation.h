@@ -155,6 +155,7 @@ class Simulation {
   bool perform(const Action& action);
   void perform_send(const SendTo& action);
   void drop(uint32_t agent, Nanoseconds delay);
+  void crash_soon(int64_t actions, Nanoseconds away);
   void crash(const Action& during);
   void come_back();
   uint32_t index_of(const AgentId& id) const;

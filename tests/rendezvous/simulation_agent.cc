@@ -103,7 +103,8 @@ void Simulation::receive(uint32_t index, const StopGeneration& message) {
   if (agent.generation != message.generation || agent.num_alive == 0) {
     return say(index, GenerationStopped{message.generation});
   }
-  push(std::chrono::milliseconds(message.grace_ms),
+  const Nanoseconds busy = dice_.chance(scenario_.obeys_late) ? ms(1'500, 4'000) : Nanoseconds(0);
+  push(std::chrono::milliseconds(message.grace_ms) + busy,
        {.kind = Kind::kGraceEnds, .agent = index, .generation = agent.generation});
 }
 

@@ -155,9 +155,7 @@ void Simulation::happen(const Fault& fault) {
     case FaultKind::kStopsAtOnce:
       return push(0ns, {.kind = Kind::kAsksToStop, .data = fault.kind == FaultKind::kStopsAtOnce ? 1u : 0u});
     case FaultKind::kCrashes:
-      crash_after_ = dice_.between(0, 12);
-      away_ = fault.duration;
-      return;
+      return crash_soon(dice_.between(0, 12), fault.duration);
     case FaultKind::kIsCutOff:
       for (uint32_t i = fault.agent; i < std::min<size_t>(fault.agent + 4, agents_.size()); ++i) {
         cut(agents_[i], fault.duration);

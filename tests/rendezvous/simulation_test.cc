@@ -66,6 +66,7 @@ TEST_F(SimulationTest, KeepsTheRulesUnderRandomFaults) {
   const double begin = cpu_seconds();
   run("6,000 seeds of 1 to 5 agents", 6'000, small_scenario);
   run("12,000 seeds of 1 to 4 agents that are told to stop or are joined", 12'000, changing_scenario);
+  run("14,000 seeds to which something rare happens", 14'000, rare_scenario);
   run("2,000 seeds of 2 to 64 agents", 2'000, usual_scenario);
   run("50 seeds of 1,000 agents", 50, [](uint64_t seed) { return large_scenario(seed, 1'000); });
   run("1 seed of 10,000 agents", 1, [](uint64_t seed) { return large_scenario(seed, 10'000); });
