@@ -81,7 +81,8 @@ Result<Lines> read_lines(std::string_view file, const std::string& header) {
     const size_t end = std::min(rest.find('\n'), rest.size());
     const bool is_last = end + 1 >= rest.size();
     const std::optional<std::string> line = end < rest.size() ? unsealed(rest.substr(0, end)) : std::nullopt;
-    if (number == 1 && !line && !sealed(header).starts_with(rest)) return data_loss("it does not begin as a journal does");
+    if (number == 1 && !line && !sealed(header).starts_with(rest))
+      return data_loss("it does not begin as a journal does");
     if (number == 1 && line && *line != header) {
       return failed_precondition(concat("it must begin with '", header, "', but begins with '", *line,
                                         "'; it is of another run, or of another version of fabric-run"));

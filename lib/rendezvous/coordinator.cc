@@ -23,7 +23,8 @@ std::vector<Action> Coordinator::handle(const Event& event, TimePoint now) {
   if (!state_.gathering_since) begin();
   if (state_.phase == Phase::kFinished) return std::exchange(actions_, {});
   expire_leases();
-  if (rules_.watches_each_lease) forget_departed();  // before one of them comes again: as the same agent it would have no lease that is watched
+  if (rules_.watches_each_lease)
+    forget_departed();  // before one of them comes again: as the same agent it would have no lease that is watched
   expire_step_stop();
   std::visit([this](const auto& e) { on(e); }, event);
   expire_patience();
@@ -77,7 +78,8 @@ void Coordinator::on(const AgentJoined& event) {
 
 void Coordinator::on(const AgentLost& event) {
   const auto agent = state_.agents.find(event.agent);
-  if (agent != state_.agents.end() && agent->second.connected) lose(event.agent, event.reason, may_have_ranks(event.agent));
+  if (agent != state_.agents.end() && agent->second.connected)
+    lose(event.agent, event.reason, may_have_ranks(event.agent));
 }
 
 void Coordinator::on(const AgentGone& event) {

@@ -65,7 +65,8 @@ void Coordinator::begin() {
 // Agents that come back, and have not heard of the end.
 void Coordinator::handle_after_end(const Event& event) {
   const auto* joined = std::get_if<AgentJoined>(&event);
-  if (joined != nullptr && rules_.dismisses_latecomers) send(joined->agent, Shutdown{ended_->exit_code, ended_->reason});
+  if (joined != nullptr && rules_.dismisses_latecomers)
+    send(joined->agent, Shutdown{ended_->exit_code, ended_->reason});
 }
 
 }  // namespace fabric::rendezvous

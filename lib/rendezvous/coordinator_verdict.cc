@@ -116,7 +116,8 @@ void Coordinator::strike(const ExitReport& cause) {
 // An agent that is started again has another name, but is on the same node.
 bool Coordinator::is_struck_out(const std::string& hostname) const {
   const auto strikes = state_.strikes.find(hostname);
-  return rules_.benches_nodes && settings_.max_strikes > 0 && strikes != state_.strikes.end() && strikes->second >= settings_.max_strikes;
+  return rules_.benches_nodes && settings_.max_strikes > 0 && strikes != state_.strikes.end() &&
+         strikes->second >= settings_.max_strikes;
 }
 
 void Coordinator::gather_again() {

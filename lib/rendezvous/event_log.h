@@ -21,7 +21,7 @@ struct LoggedEvent {
 /// What a coordinator was made from.
 struct LoggedBegin {
   Settings settings;  ///< but for its `base`
-  Journal journal;  ///< empty unless it returned after a crash
+  Journal journal;    ///< empty unless it returned after a crash
   template <class V>
   void fields(V& v) {
     v(settings, journal);

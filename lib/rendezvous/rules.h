@@ -26,18 +26,18 @@ struct Rules {
   bool journals_budgets = true;           ///< a coordinator that returns remembers what was spent
   bool journals_stops = true;             ///< a coordinator that returns remembers that the job shall end
   bool watches_each_lease = true;         ///< also that of an agent that comes again as its last one ends
-  bool loses_patience = true;             ///< an agent that has not confirmed in time puts the next generation off no more
-  bool tells_losses_from_ends = true;     ///< who leaves after its ranks have ended has not taken them with it
-  bool dismisses_latecomers = true;       ///< also agents that were away at the end are told of it
-  bool heeds_stops = true;                ///< nothing follows a generation once the end of the job was asked for
-  bool grows_after_steps = true;          ///< ranks give way to a larger generation only once each has ended a step
-  bool grows_before_ends = true;          ///< and only while none has ended
-  bool goes_on_after_growing = true;      ///< a generation that gave way to a larger one is followed by that
-  bool awaits_expected_nodes = true;      ///< the first generation waits for the nodes that are known to come
-  bool benches_nodes = true;              ///< a node whose ranks fail first again and again gets none where there are others
-  bool limits_node_losses = true;         ///< nodes may be lost only so often
-  bool limits_preemptions = true;         ///< nodes may leave only so often
-  bool tells_requeue_from_success = true; ///< ranks that stopped at a step have not done their work
+  bool loses_patience = true;          ///< an agent that has not confirmed in time puts the next generation off no more
+  bool tells_losses_from_ends = true;  ///< who leaves after its ranks have ended has not taken them with it
+  bool dismisses_latecomers = true;    ///< also agents that were away at the end are told of it
+  bool heeds_stops = true;             ///< nothing follows a generation once the end of the job was asked for
+  bool grows_after_steps = true;       ///< ranks give way to a larger generation only once each has ended a step
+  bool grows_before_ends = true;       ///< and only while none has ended
+  bool goes_on_after_growing = true;   ///< a generation that gave way to a larger one is followed by that
+  bool awaits_expected_nodes = true;   ///< the first generation waits for the nodes that are known to come
+  bool benches_nodes = true;       ///< a node whose ranks fail first again and again gets none where there are others
+  bool limits_node_losses = true;  ///< nodes may be lost only so often
+  bool limits_preemptions = true;  ///< nodes may leave only so often
+  bool tells_requeue_from_success = true;  ///< ranks that stopped at a step have not done their work
 };
 
 }  // namespace fabric::rendezvous

@@ -53,7 +53,8 @@ TEST_F(JournalFileTest, StartsEmptyAndGoesOnWhereItEnded) {
   EXPECT_EQ((*again)->journal().generation->members.at("a"), 0);
   EXPECT_EQ((*again)->append(to_line(TermBegun{2})), ok_status());
   EXPECT_THAT(text(), ::testing::StartsWith(before + "term 2 "));
-  EXPECT_THAT(before, MatchesRegex("journal 1 run-1 [0-9a-f]{8}\nterm 1 [0-9a-f]{8}\ngeneration 1 1 1 =a 0 [0-9a-f]{8}\n"));
+  EXPECT_THAT(before,
+              MatchesRegex("journal 1 run-1 [0-9a-f]{8}\nterm 1 [0-9a-f]{8}\ngeneration 1 1 1 =a 0 [0-9a-f]{8}\n"));
 }
 
 // A crash may leave any part of the last line, and a machine that lost its power anything in its place.

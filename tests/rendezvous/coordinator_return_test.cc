@@ -222,9 +222,12 @@ TEST_F(CoordinatorReturnTest, StartsLikeAnyOtherWithAnEmptyJournal) {
 }
 
 TEST(JournalTest, ReadsWhatItWrote) {
-  const JournalEntry entries[] = {TermBegun{3}, GenerationIssued{{3, 9}, {{"node-0", 1}, {"node 1%", 0}}},
+  const JournalEntry entries[] = {TermBegun{3},
+                                  GenerationIssued{{3, 9}, {{"node-0", 1}, {"node 1%", 0}}},
                                   BudgetSpent{{.restart_count = 2, .restarts = {TimePoint{5s}, TimePoint{9s}}}},
-                                  NodeStruck{"node-0", 2}, StopAsked{"stopped by SIGTERM", 143}, JobEnded{75, "as asked\nin two lines"}};
+                                  NodeStruck{"node-0", 2},
+                                  StopAsked{"stopped by SIGTERM", 143},
+                                  JobEnded{75, "as asked\nin two lines"}};
   for (const JournalEntry& entry : entries) {
     const Result<JournalEntry> read = journal_entry_from(to_line(entry));
 

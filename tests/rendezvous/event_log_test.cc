@@ -118,7 +118,8 @@ class EventLogReplayTest : public CoordinatorFixture {
   void at_logged(const Event& event) {
     log_ += to_line(event, now_) + "\n";
     at(event);
-    for (const Action& action : std::vector<Action>(actions_.begin() + static_cast<std::ptrdiff_t>(seen_), actions_.end())) {
+    for (const Action& action :
+         std::vector<Action>(actions_.begin() + static_cast<std::ptrdiff_t>(seen_), actions_.end())) {
       if (const auto* entry = std::get_if<WriteJournal>(&action)) journal_ += to_line(entry->entry) + "\n";
     }
     seen_ = actions_.size();

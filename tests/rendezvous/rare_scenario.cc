@@ -75,7 +75,8 @@ Scenario is_obeyed_late(uint64_t seed, Dice& dice) {
   Scenario scenario = short_job(seed, 2);
   scenario.obeys_late = 0.6;
   scenario.faults = {{FaultKind::kRankFails, moment(dice, 1'500, 3'000)}};
-  if (dice.chance(0.3)) scenario.faults.push_back({FaultKind::kFlaps, scenario.faults[0].at, 1, moment(dice, 2'000, 9'000)});
+  if (dice.chance(0.3))
+    scenario.faults.push_back({FaultKind::kFlaps, scenario.faults[0].at, 1, moment(dice, 2'000, 9'000)});
   return scenario;
 }
 

@@ -15,9 +15,9 @@ constexpr std::array<std::string_view, kNumFaultKinds> kNames = {"dies",
                                                                  "hangs",
                                                                  "freezes",
                                                                  "hears nothing",
-"is not heard",
-"flaps",
-"is cut off with others",
+                                                                 "is not heard",
+                                                                 "flaps",
+                                                                 "is cut off with others",
                                                                  "loses beats",
                                                                  "has a failure of a rank",
                                                                  "lies",
@@ -26,7 +26,7 @@ constexpr std::array<std::string_view, kNumFaultKinds> kNames = {"dies",
                                                                  "(user) asks to stop",
                                                                  "(user) asks to stop at once",
                                                                  "(coordinator) crashes",
-"(coordinator) pauses"};
+                                                                 "(coordinator) pauses"};
 
 bool is_rare(FaultKind kind) {
   return kind == FaultKind::kStops || kind == FaultKind::kStopsAtOnce || kind == FaultKind::kLeaves;

@@ -29,24 +29,24 @@ class Dice {
 };
 
 enum class FaultKind : uint8_t {
-  kDies,         ///< a node is gone; with a duration, another agent comes after it
-  kBreaks,       ///< a connection is reset
-  kGoesDeaf,     ///< all messages of a connection are lost, which nobody is told
-  kHangs,        ///< the link of an agent stands still, its supervisor does not
-  kFreezes,      ///< a whole node stands still, ranks too, and goes on
+  kDies,          ///< a node is gone; with a duration, another agent comes after it
+  kBreaks,        ///< a connection is reset
+  kGoesDeaf,      ///< all messages of a connection are lost, which nobody is told
+  kHangs,         ///< the link of an agent stands still, its supervisor does not
+  kFreezes,       ///< a whole node stands still, ranks too, and goes on
   kHearsNothing,  ///< what the coordinator says to an agent is held back, what it says itself is not
-  kIsNotHeard,   ///< the reverse
-  kFlaps,        ///< each connection of an agent ends once it has said its name
-  kIsCutOff,     ///< messages of an agent and of some after it are held back
-  kLosesBeats,   ///< half of the heartbeats and of their answers are lost
-  kRankFails,    ///< one of the agent's ranks ends with 7
-  kLies,         ///< the agent sends messages and writes of older generations
-  kLeaves,       ///< the agent ends its ranks, says goodbye and goes
-  kJoins,        ///< another agent comes
-  kStops,        ///< somebody asks for the end of the job
-  kStopsAtOnce,  ///< the same, without grace
-  kCrashes,      ///< the coordinator dies after some more actions, and comes back from its journal
-  kPauses,       ///< the coordinator stands still and goes on
+  kIsNotHeard,    ///< the reverse
+  kFlaps,         ///< each connection of an agent ends once it has said its name
+  kIsCutOff,      ///< messages of an agent and of some after it are held back
+  kLosesBeats,    ///< half of the heartbeats and of their answers are lost
+  kRankFails,     ///< one of the agent's ranks ends with 7
+  kLies,          ///< the agent sends messages and writes of older generations
+  kLeaves,        ///< the agent ends its ranks, says goodbye and goes
+  kJoins,         ///< another agent comes
+  kStops,         ///< somebody asks for the end of the job
+  kStopsAtOnce,   ///< the same, without grace
+  kCrashes,       ///< the coordinator dies after some more actions, and comes back from its journal
+  kPauses,        ///< the coordinator stands still and goes on
 };
 inline constexpr int kNumFaultKinds = 18;
 std::string_view name_of(FaultKind kind);
@@ -72,8 +72,9 @@ struct Scenario {
   double answers_never = 0.01;  ///< the same
   double has_no_steps = 0.02;   ///< the same
   double gets_stuck = 0.01;     ///< chance of each rank that is let go up to a step
-  double obeys_late = 0.01;     ///< chance of each agent that is told to stop its ranks: its supervisor is busy for seconds
-  double crashes_at_end = 0.01; ///< chance of the coordinator, once it has written down that the job is over
+  double obeys_late =
+      0.01;  ///< chance of each agent that is told to stop its ranks: its supervisor is busy for seconds
+  double crashes_at_end = 0.01;  ///< chance of the coordinator, once it has written down that the job is over
   /// How much longer than its faults and its work a job may take, because messages and timers are late without a fault.
   Nanoseconds slack = std::chrono::seconds(10);
   /// How much longer than its lease a faulty agent lets ranks run; 0 for one that keeps the rules.

@@ -60,10 +60,10 @@ class Simulation {
     bool alive = true;
     bool is_leaving = false;  // says goodbye once its ranks are gone
     bool has_connection = false;
-    bool is_deaf = false;     // its connection loses everything
-    bool is_lying = false;    // it keeps on doing so
-    uint32_t epoch = 0;       // of its connection; messages of an older one are lost
-    uint32_t host_epoch = 0;  // of the connection that the coordinator knows, 0: none
+    bool is_deaf = false;           // its connection loses everything
+    bool is_lying = false;          // it keeps on doing so
+    uint32_t epoch = 0;             // of its connection; messages of an older one are lost
+    uint32_t host_epoch = 0;        // of the connection that the coordinator knows, 0: none
     TimePoint up, up_latest, down;  // when the last message in each direction arrives: most keep their order
     TimePoint hangs_until, frozen_until, loses_beats_until, flaps_until;
     TimePoint cut_up_until, cut_down_until;  // what is said in that direction is held back
@@ -267,15 +267,15 @@ class Simulation {
 
   std::map<GenerationId, int> running_;  // nodes with ranks that are alive and move
   Told told_;
-  std::map<std::string, int> strikes_;      // by hostname
+  std::map<std::string, int> strikes_;  // by hostname
   RestartHistory spent_;
-  bool stop_asked_ = false;                 // and in the journal
-  std::set<GenerationId> failed_;           // a rank of it has failed, or its lease has ended it
+  bool stop_asked_ = false;                                   // and in the journal
+  std::set<GenerationId> failed_;                             // a rank of it has failed, or its lease has ended it
   std::set<std::pair<GenerationId, std::string>> failed_on_;  // and on which node a rank has failed
-  std::map<GenerationId, int> succeeded_;   // how many of its ranks have ended with 0
-  TimePoint life_began_;                    // of this coordinator
-  bool returned_ended_ = false;             // its journal says that the job is over
-  std::optional<TimePoint> must_end_by_;    // the generation that is being stopped
+  std::map<GenerationId, int> succeeded_;                     // how many of its ranks have ended with 0
+  TimePoint life_began_;                                      // of this coordinator
+  bool returned_ended_ = false;                               // its journal says that the job is over
+  std::optional<TimePoint> must_end_by_;                      // the generation that is being stopped
   std::optional<TimePoint> gathers_since_;
   GenerationId first_step_of_;                              // the newest generation that has ended a step
   std::vector<std::pair<uint32_t, GenerationPlan>> plans_;  // of the generation that this event starts

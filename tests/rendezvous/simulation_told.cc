@@ -118,7 +118,8 @@ void Simulation::note_record(const Record& record) {
 void Simulation::check_scale_up() {
   ++counts_.scale_ups;
   told_.is_resized = true;
-  if (static_cast<int>(told_.stepped.size()) < told_.world_size) broken("ranks give way only once each has ended a step");
+  if (static_cast<int>(told_.stepped.size()) < told_.world_size)
+    broken("ranks give way only once each has ended a step");
   if (!told_.ended.empty()) broken("ranks give way only while none has ended");
 }
 
@@ -131,6 +132,9 @@ void Simulation::note_entry(const BudgetSpent& entry) {
   if (is_preempted && (!told_.has_said_goodbye || told_.has_lost)) broken("a preemption is charged, but none was");
   if (history.node_losses > settings.max_node_losses.value_or(history.node_losses)) broken("too many node losses");
   if (history.preemptions > settings.max_preemptions.value_or(history.preemptions)) broken("too many preemptions");
+  const bool is_less = history.restart_count < spent_.restart_count || history.node_losses < spent_.node_losses ||
+                       history.preemptions < spent_.preemptions;
+  if (is_less) broken("what was spent must not be forgotten");
   told_.has_charged |= is_lost || is_preempted;
   spent_ = history;
 }
@@ -141,7 +145,8 @@ void Simulation::note_entry(const NodeStruck& entry) {
 }
 
 void Simulation::note_entry(const GenerationIssued& entry) {
-  if (entry.generation <= told_.generation) broken(concat("generation ", entry.generation, " must not be issued again"));
+  if (entry.generation <= told_.generation)
+    broken(concat("generation ", entry.generation, " must not be issued again"));
   if (stop_asked_) broken("nothing may start once the end of the job was asked for");
   if (told_.must_charge && !told_.has_charged) broken("a departure must be charged");
   check_members(entry);
@@ -163,7 +168,8 @@ void Simulation::check_members(const GenerationIssued& entry) {
   const int num_nodes = static_cast<int>(entry.members.size());
   if (num_nodes < settings.min_nodes || num_nodes > settings.max_nodes) broken("too few or too many nodes");
   const bool awaits = told_.generation.counter == 0 && now_ < life_began_ + settings.rendezvous_timeout;
-  if (awaits && num_nodes < std::min(settings.expected_nodes, settings.max_nodes)) broken("the expected nodes are awaited");
+  if (awaits && num_nodes < std::min(settings.expected_nodes, settings.max_nodes))
+    broken("the expected nodes are awaited");
   for (const auto& [name, node_rank] : entry.members) {
     const SimAgent& agent = agents_[index_of({name})];
     const bool stayed = agent.keeps_rank && agent.placed_in == told_.generation && told_.generation.counter > 0;

@@ -44,8 +44,8 @@ struct Decision {
   const Event& event;
   const std::vector<Action>& actions;
   Phase before = Phase::kGathering;
-  bool is_first = false;        ///< no generation has been started in the job
-  bool was_finished = false;    ///< the journal says so
+  bool is_first = false;         ///< no generation has been started in the job
+  bool was_finished = false;     ///< the journal says so
   bool is_timeout_over = false;  ///< that of the rendezvous
 };
 
