@@ -172,7 +172,7 @@ void Coordinator::on_message(const AgentId& agent, const RanksSignaled& message)
 void Coordinator::on_message(const AgentId& agent, const Goodbye& message) {
   const bool had_ranks = may_have_ranks(agent);
   set_stopped(agent);
-  if (had_ranks) state_.generation->members.at(agent).preempted = true;
+  if (had_ranks && !state_.generation->members.at(agent).lost) state_.generation->members.at(agent).preempted = true;
   lose(agent, message.reason, had_ranks);
 }
 

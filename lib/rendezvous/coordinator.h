@@ -66,6 +66,7 @@ class Coordinator {
   void conclude();
   void finish_gathering_late();
 
+  void forget_old_ranks();
   void start_generation();
   GenerationPlan plan_for(int node_rank, int num_nodes) const;
   void halt_generation(const std::string& reason);

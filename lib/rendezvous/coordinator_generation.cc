@@ -30,7 +30,15 @@ void Coordinator::finish_gathering_late() {
   finish(exit_code::kRendezvousTimeout, reason, std::nullopt);
 }
 
+// A spare that had a rank long ago must not take it from who has it now.
+void Coordinator::forget_old_ranks() {
+  for (auto& [id, agent] : state_.agents) {
+    if (!is_part_of_current(id)) agent.node_rank.reset();
+  }
+}
+
 void Coordinator::start_generation() {
+  forget_old_ranks();
   const std::map<AgentId, int> ranks = place_nodes(state_.agents, settings_, rules_);
   const int num_nodes = static_cast<int>(ranks.size());
   const int world_size = num_nodes * settings_.ranks_per_node;

@@ -26,7 +26,7 @@ struct Agent {
   uint64_t join_order = 0;
   bool connected = true;
   TimePoint last_acknowledged;   ///< when its last heartbeat (or its join) was answered; its lease ends after that
-  std::optional<int> node_rank;  ///< in the last generation that it was a member of
+  std::optional<int> node_rank;  ///< in the last generation, if it was a member
   bool benched = false;          ///< it gets ranks only where there are too few without it
   std::string why_lost;          ///< empty while connected
   ClockOffset clock;
@@ -37,7 +37,7 @@ struct Membership {
   int node_rank = 0;
   bool stopped = false;         ///< its ranks are known to be gone: it said so, or its lease has ended
   bool lost = false;            ///< it left while its ranks could be alive
-  bool preempted = false;       ///< it said so before it left
+  bool preempted = false;       ///< it said so before it left, and had not been lost before
   int ended_well = 0;           ///< how many of its ranks have ended with 0 or 75 by themselves
   Nanoseconds clock_offset{0};  ///< of its agent, as far as it is known
 };

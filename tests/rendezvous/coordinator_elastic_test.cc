@@ -300,6 +300,36 @@ TEST_F(CoordinatorElasticTest, APreemptionIsNoLossBecauseAnotherNodeIsCutOffAfte
   EXPECT_EQ(coordinator_->state().restarts.node_losses, 0);
 }
 
+TEST_F(CoordinatorElasticTest, ANodeThatIsLostBeforeItSaysGoodbyeIsLost) {
+  make({.min_nodes = 2, .max_nodes = 2});
+  join("a");
+  join("b");
+  lose("a");
+  join("a");
+  say("a", Goodbye{"the node is taken away"});
+
+  stopped("b");
+
+  EXPECT_EQ(coordinator_->state().restarts.node_losses, 1);
+  EXPECT_EQ(coordinator_->state().restarts.preemptions, 0);
+}
+
+TEST_F(CoordinatorElasticTest, ANodeThatStaysKeepsItsRankThoughASpareHadItBefore) {
+  make({.min_nodes = 2, .max_nodes = 2, .max_restarts = 10, .max_strikes = 1});
+  join("a");
+  join("b");
+  join("c");
+  fail_on("b", 1);
+  ASSERT_EQ(coordinator_->state().generation->members.at({"c"}).node_rank, 1);
+  exit_of("c", exited(1, 3));
+  say("a", Goodbye{"the node is taken away"});
+
+  stopped("c");
+
+  ASSERT_TRUE(coordinator_->state().generation->members.contains({"b"}));
+  EXPECT_EQ(coordinator_->state().generation->members.at({"c"}).node_rank, 1);
+}
+
 TEST_F(CoordinatorElasticTest, CountsPreemptionsApartFromLosses) {
   make({.min_nodes = 1, .max_nodes = 1, .max_node_losses = 0, .max_preemptions = 1});
   join("a");

@@ -26,8 +26,6 @@ bool Simulation::is_benched(const SimAgent& agent) const {
   return most > 0 && strikes != strikes_.end() && strikes->second >= most;
 }
 
-// ---- events ------------------------------------------------------------------------------------------------------------
-
 void Simulation::note(const Event& event) {
   if (const auto* lost = std::get_if<AgentLost>(&event)) return note_departure(index_of(lost->agent), false);
   if (const auto* gone = std::get_if<AgentGone>(&event)) {
@@ -92,8 +90,6 @@ void Simulation::note_return() {
   for (const uint32_t member : told_.members) agents_[member].heard = now_;
   must_end_by_.reset();
 }
-
-// ---- what it records and writes down -----------------------------------------------------------------------------------
 
 void Simulation::note_record(const Record& record) {
   const Settings& settings = scenario_.settings;
@@ -181,8 +177,6 @@ void Simulation::check_members(const GenerationIssued& entry) {
     }
   }
 }
-
-// ---- ends --------------------------------------------------------------------------------------------------------------
 
 void Simulation::check_stopping() {
   if (must_end_by_ && now_ > *must_end_by_) broken("the end of a generation must not be put off");
