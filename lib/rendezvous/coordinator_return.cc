@@ -40,7 +40,7 @@ Coordinator::Coordinator(Settings settings, const Journal& journal, Rules rules)
     Agent& agent = state_.agents[id];
     agent.join_order = ++state_.joins;
     agent.connected = false;
-    agent.node_rank = member.node_rank;
+    if (rules_.recovers_ranks) agent.node_rank = member.node_rank;
     agent.why_lost = "the coordinator that knew it has crashed";
   }
 }

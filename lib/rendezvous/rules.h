@@ -25,6 +25,7 @@ struct Rules {
   bool journals_first = true;             ///< what must not be forgotten is written before anybody hears of it
   bool journals_budgets = true;           ///< a coordinator that returns remembers what was spent
   bool journals_stops = true;             ///< a coordinator that returns remembers that the job shall end
+  bool recovers_ranks = true;             ///< a coordinator that returns gives the nodes the ranks that they had
   bool watches_each_lease = true;         ///< also that of an agent that comes again as its last one ends
   bool loses_patience = true;          ///< an agent that has not confirmed in time puts the next generation off no more
   bool tells_losses_from_ends = true;  ///< who leaves after its ranks have ended has not taken them with it

@@ -40,6 +40,7 @@ const Mutant kMutants[] = {
     {"JournalWrittenTooLate", [](Rules& rules) { rules.journals_first = false; }},
     {"BudgetForgottenInACrash", [](Rules& rules) { rules.journals_budgets = false; }},
     {"StopForgottenInACrash", [](Rules& rules) { rules.journals_stops = false; }},
+    {"RanksForgottenInACrash", [](Rules& rules) { rules.recovers_ranks = false; }},
     {"LeaseOfAReturningAgentNotWatched", [](Rules& rules) { rules.watches_each_lease = false; }, late_return_scenario},
     {"PatienceWithoutEnd", [](Rules& rules) { rules.loses_patience = false; }},
     {"EndTakenForALoss", [](Rules& rules) { rules.tells_losses_from_ends = false; }},
