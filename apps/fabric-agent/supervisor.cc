@@ -1,5 +1,7 @@
 #include "supervisor.h"
 
+#include <algorithm>
+
 #include "core/exit_codes.h"
 #include "frames/codec.h"
 #include "process/reaper.h"
@@ -64,7 +66,7 @@ void Supervisor::shut_down(int exit_code, const std::string& reason) {
   shutting_down_ = true;
   exit_code_ = exit_code;
   goodbye_ = reason;
-  drop_next_plan();
+  next_plan_.reset();
   if (generation_ == nullptr) return finish();
   generation_->stop(Nanoseconds(0), reason);
 }
@@ -141,10 +143,13 @@ void Supervisor::on_order(const SignalRanks& order) {
 
 void Supervisor::on_order(const StopGeneration& order) {
   if (runs(order.generation)) {
-    generation_->stop(std::chrono::milliseconds(order.grace_ms), order.reason);
-  } else if (next_plan_.has_value() && next_plan_->generation == order.generation) {
-    drop_next_plan();
+    return generation_->stop(std::chrono::milliseconds(order.grace_ms), order.reason);
   }
+  if (shutting_down_) return;
+  // Nothing of it runs here, and nothing may from now on: the next generation waits for this word.
+  newest_ = std::max(newest_, order.generation);
+  if (next_plan_.has_value() && next_plan_->generation <= order.generation) next_plan_.reset();
+  send(GenerationStopped{order.generation});
 }
 
 void Supervisor::on_order(const Shutdown& order) { shut_down(order.exit_code, order.reason); }
@@ -175,10 +180,12 @@ void Supervisor::drop_next_plan() {
 }
 
 void Supervisor::on_generation_stopped() {
-  send(GenerationStopped{generation_->id()});
+  const GenerationId stopped = generation_->id();
   generation_.reset();
   open_calls_.clear();
+  // Goodbye says it all. By itself this would be an end that nobody asked for, and cost a restart.
   if (shutting_down_) return finish();
+  send(GenerationStopped{stopped});
   if (next_plan_.has_value()) start_generation(*std::exchange(next_plan_, std::nullopt));
 }
 

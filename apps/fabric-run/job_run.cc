@@ -94,7 +94,7 @@ class JobRun {
 
 Result<int> JobRun::run() {
   FABRIC_RETURN_IF_ERROR(process::become_subreaper());  // of what an agent that is killed leaves behind
-  FABRIC_ASSIGN_OR_RETURN(journal_, control::JournalFile::open(files_.directory.file("journal")));
+  FABRIC_ASSIGN_OR_RETURN(journal_, control::JournalFile::open(files_.directory.file("journal"), files_.run_id));
   if (request_.spec().logging.coordinator) FABRIC_RETURN_IF_ERROR(open_event_log());
   rendezvous::Settings settings = settings_of(request_, files_.run_id, files_.directory.path, files_.program);
   if (request_.wrapper.has_terminal) terminal_.emplace();

@@ -48,7 +48,8 @@ class CoordinatorHost::Impl : public std::enable_shared_from_this<Impl> {
   void arm_stores(TimePoint at);
 
   void decide(const rendezvous::Event& event);
-  void give_up(const Status& status);
+  void give_up(const Status& status, const std::vector<rendezvous::Action>& undone);
+  void send_home(const rendezvous::Event& event);
   void finish(rendezvous::JobOutcome outcome);
   Status write_down(const rendezvous::Action& action);
 
@@ -72,7 +73,7 @@ class CoordinatorHost::Impl : public std::enable_shared_from_this<Impl> {
   std::optional<TimePoint> store_wake_;  // when store_timer_ is due
   std::deque<rendezvous::Event> events_;
   bool handling_ = false;
-  bool gave_up_ = false;
+  std::optional<Shutdown> gave_up_;  // what the agents were told then
   std::atomic<size_t> posted_log_bytes_{0};
   std::atomic<uint64_t> dropped_lines_{0};
   std::unique_ptr<CoordinatorServer> server_;
@@ -168,12 +169,13 @@ void CoordinatorHost::Impl::handle(rendezvous::Event event) {
 }
 
 void CoordinatorHost::Impl::decide(const rendezvous::Event& event) {
-  if (gave_up_) return;
+  if (gave_up_) return send_home(event);
   const TimePoint now = clock_.now();
   if (callbacks_.log_event) callbacks_.log_event(rendezvous::to_line(event, now));
-  for (const rendezvous::Action& action : coordinator_.handle(event, now)) {
+  const std::vector<rendezvous::Action> actions = coordinator_.handle(event, now);
+  for (const rendezvous::Action& action : actions) {
     const Status written = write_down(action);
-    if (!written.ok()) return give_up(written);
+    if (!written.ok()) return give_up(written, actions);
     std::visit([this](const auto& one) { perform(one); }, action);
   }
 }
@@ -184,17 +186,28 @@ Status CoordinatorHost::Impl::write_down(const rendezvous::Action& action) {
   return callbacks_.write_journal(rendezvous::to_line(journal->entry));
 }
 
-// What comes after an entry that is not on the disk must not happen: the agents are sent home, and their leases end.
-void CoordinatorHost::Impl::give_up(const Status& status) {
-  gave_up_ = true;
-  const std::string reason = concat("the journal of the job cannot be written: ", status.message());
-  for (const auto& [agent, connection] : connections_) {
-    server_->send(connection, Shutdown{exit_code::kFailure, reason});
-  }
+// What comes after an entry that is not on the disk must not happen: the agents are sent home, and their leases end. Where the
+// job was over, its outcome stands: that is what happened.
+void CoordinatorHost::Impl::give_up(const Status& status, const std::vector<rendezvous::Action>& undone) {
+  const std::string failure = concat("the journal of the job cannot be written: ", status.message());
   rendezvous::JobOutcome outcome;
   outcome.exit_code = exit_code::kFailure;
-  outcome.reason = reason;
+  outcome.reason = failure;
+  for (const rendezvous::Action& action : undone) {
+    const auto* const finished = std::get_if<rendezvous::JobFinished>(&action);
+    if (finished == nullptr) continue;
+    outcome = finished->outcome;
+    outcome.reason += concat("; ", failure);
+  }
+  gave_up_ = Shutdown{outcome.exit_code, outcome.reason};
+  for (const auto& [agent, connection] : connections_) server_->send(connection, *gave_up_);
   finish(std::move(outcome));
+}
+
+// An agent that comes now was away when the others were told.
+void CoordinatorHost::Impl::send_home(const rendezvous::Event& event) {
+  const auto* const joined = std::get_if<rendezvous::AgentJoined>(&event);
+  if (joined != nullptr) perform(rendezvous::SendTo{joined->agent, *gave_up_});
 }
 
 void CoordinatorHost::Impl::arm() {
@@ -240,6 +253,7 @@ Result<std::unique_ptr<CoordinatorHost>> CoordinatorHost::create(rendezvous::Set
                                                                  Callbacks callbacks,
                                                                  const rendezvous::Journal& journal) {
   FABRIC_RETURN_IF_ERROR(rendezvous::validate(settings));
+  if (callbacks.log_event) callbacks.log_event(rendezvous::to_line(rendezvous::LoggedBegin{settings, journal}));
   auto impl = std::make_shared<Impl>(rendezvous::Coordinator(std::move(settings), journal), loop, log, clock,
                                      std::move(callbacks));
   FABRIC_RETURN_IF_ERROR(impl->start());

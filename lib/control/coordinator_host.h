@@ -35,7 +35,8 @@ class CoordinatorHost {
     /// Writes a line to the journal of the job; once it returns ok, the line must outlast a crash of the machine (JournalFile
     /// does). An error ends the job: nothing may be done that could be forgotten. May be empty: the job ends with its launcher.
     std::function<Status(const std::string& line)> write_journal = nullptr;
-    /// A line for each event that the coordinator is given: with rendezvous/event_log.h they can be replayed. May be empty.
+    /// A line for what the coordinator is made from, then one for each event that it is given: with rendezvous/event_log.h its
+    /// life can be replayed. May be empty.
     std::function<void(const std::string& line)> log_event = nullptr;
   };
 

@@ -12,9 +12,11 @@ namespace fabric::control {
 /// The journal of a job on a disk. One coordinator at a time: whoever opens it holds a lock until it is closed or dies.
 class JournalFile {
  public:
-  /// Opens or makes `path` and reads what is there; half a line at its end, which a crash has left, is cut off.
-  /// kFailedPrecondition if another coordinator has it open, kDataLoss if it cannot be read as a journal.
-  static Result<std::unique_ptr<JournalFile>> open(const std::string& path);
+  /// Opens or makes `path` and reads what is there. Its first line says the version and the run, each line ends with its
+  /// checksum; a last line that is cut short or damaged, as a crash leaves it, is cut off. kFailedPrecondition if another
+  /// coordinator has it open or it is of another run or version, kDataLoss if any other line is damaged, or it is no journal;
+  /// the file is left alone then.
+  static Result<std::unique_ptr<JournalFile>> open(const std::string& path, const std::string& run_id);
 
   /// Returns what the file said when it was opened.
   const rendezvous::Journal& journal() const { return journal_; }

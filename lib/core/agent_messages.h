@@ -74,7 +74,8 @@ struct RankExited {
   }
 };
 
-/// All ranks of the generation on this node are gone and their files are closed. Sent once, whatever ended them.
+/// All ranks of the generation on this node are gone and their files are closed. Sent whatever ended them, unless the agent ends
+/// with them, which Goodbye says; again for each StopGeneration of one that does not run here.
 struct GenerationStopped {
   GenerationId generation;
   template <class V>

@@ -15,6 +15,11 @@ inline TimePoint operator+(TimePoint t, Nanoseconds d) { return {t.since_boot + 
 inline TimePoint operator-(TimePoint t, Nanoseconds d) { return {t.since_boot - d}; }
 inline Nanoseconds operator-(TimePoint a, TimePoint b) { return a.since_boot - b.since_boot; }
 
+/// Returns whole milliseconds, the rest cut off.
+constexpr int64_t to_ms(Nanoseconds duration) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+}
+
 /// Source of time. Code that needs the time takes a `Clock&`; only `main` makes a SystemClock.
 class Clock {
  public:

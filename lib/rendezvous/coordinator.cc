@@ -7,10 +7,6 @@ namespace fabric::rendezvous {
 
 namespace {
 
-int64_t to_ms(Nanoseconds duration) { return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count(); }
-
-std::string text_of(const GenerationId& generation) { return concat(generation); }
-
 void keep_earliest(std::optional<TimePoint>& earliest, TimePoint candidate) {
   if (!earliest || candidate < *earliest) earliest = candidate;
 }
@@ -27,6 +23,8 @@ std::vector<Action> Coordinator::handle(const Event& event, TimePoint now) {
   if (!state_.gathering_since) begin();
   if (state_.phase == Phase::kFinished) return std::exchange(actions_, {});
   expire_leases();
+  if (rules_.watches_each_lease)
+    forget_departed();  // before one of them comes again: as the same agent it would have no lease that is watched
   expire_step_stop();
   std::visit([this](const auto& e) { on(e); }, event);
   expire_patience();
@@ -56,16 +54,16 @@ std::optional<TimePoint> Coordinator::next_deadline() const {
 // ---- events -----------------------------------------------------------------------------------------------------------
 
 void Coordinator::on(const AgentJoined& event) {
+  if (comes_too_late(event.agent)) return act(DropAgent{event.agent, "the end of its ranks is no longer waited for"});
   const auto [at, is_new] = state_.agents.try_emplace(event.agent);
   Agent& agent = at->second;
   if (!is_new && agent.connected) return;
-  if (is_new) {
-    agent.join_order = ++state_.joins;
-    agent.benched = is_struck_out(event.agent);
-  }
+  if (is_new) agent.join_order = ++state_.joins;
   agent.node = event.node;
   agent.connected = true;
   ++state_.num_connected;
+  agent.benched = is_struck_out(event.node.hostname);
+  if (agent.benched) ++state_.num_benched;
   agent.why_lost.clear();
   agent.clock = {};  // its machine may have been started again
   agent.last_acknowledged = now_;
@@ -75,18 +73,20 @@ void Coordinator::on(const AgentJoined& event) {
   // Back while its ranks of the stopped generation may run: with its word the next one starts before its lease ends.
   if (state_.stopping && is_part_of_current(event.agent) && !state_.generation->members.at(event.agent).stopped) {
     send(event.agent, StopGeneration{state_.generation->id, 0, state_.stopping->reason});
-    state_.stopping->patience_over = false;
   }
 }
 
 void Coordinator::on(const AgentLost& event) {
   const auto agent = state_.agents.find(event.agent);
-  if (agent != state_.agents.end() && agent->second.connected) lose(event.agent, event.reason);
+  if (agent != state_.agents.end() && agent->second.connected)
+    lose(event.agent, event.reason, may_have_ranks(event.agent));
 }
 
 void Coordinator::on(const AgentGone& event) {
+  const bool had_ranks = may_have_ranks(event.agent);
   set_stopped(event.agent);
-  on(AgentLost{event.agent, event.reason});
+  const auto agent = state_.agents.find(event.agent);
+  if (agent != state_.agents.end() && agent->second.connected) lose(event.agent, event.reason, had_ranks);
 }
 
 void Coordinator::on(const MessageFrom& event) {
@@ -117,7 +117,7 @@ void Coordinator::on_message(const AgentId& agent, const RankProgress& message) 
     return note_rank_step(*member, message.global_rank);
   }
   record(message.phase == RankPhase::kReady ? "rank_ready" : "rank_started",
-         {{"generation", text_of(message.generation)},
+         {{"generation", concat(message.generation)},
           {"rank", message.global_rank},
           {"node", state_.agents.at(agent).node.hostname},
           {"pid", message.pid}});
@@ -129,6 +129,7 @@ void Coordinator::on_message(const AgentId& agent, const RankExited& message) {
   observe_clock(agent, message.report.time_ns);
   ExitReport report = message.report;
   report.node_rank = member->node_rank;
+  report.hostname = state_.agents.at(agent).node.hostname;
   auto& reports = state_.generation->reports;
   if (!is_rank_of(*member, report.global_rank) || has_exited(report.global_rank)) {
     ++state_.stale_messages;
@@ -138,7 +139,7 @@ void Coordinator::on_message(const AgentId& agent, const RankExited& message) {
   state_.generation->exited.at(static_cast<size_t>(report.global_rank)) = true;
   if (!is_failure(report) && !report.killed_by_us) ++member->ended_well;
   note_step(state_.restarts, report.last_step);
-  record("rank_exited", {{"generation", text_of(message.generation)},
+  record("rank_exited", {{"generation", concat(message.generation)},
                          {"rank", report.global_rank},
                          {"node", report.hostname},
                          {"exit_code", report.exit_code},
@@ -163,16 +164,17 @@ void Coordinator::on_message(const AgentId& agent, const GenerationStopped& mess
 
 void Coordinator::on_message(const AgentId& agent, const RanksSignaled& message) {
   if (membership(agent, message.generation) == nullptr) return;
-  record("ranks_signaled", {{"generation", text_of(message.generation)},
+  record("ranks_signaled", {{"generation", concat(message.generation)},
                             {"node", state_.agents.at(agent).node.hostname},
                             {"signal", message.signal},
                             {"ranks", message.num_ranks}});
 }
 
 void Coordinator::on_message(const AgentId& agent, const Goodbye& message) {
+  const bool had_ranks = may_have_ranks(agent);
   set_stopped(agent);
-  if (is_part_of_current(agent)) state_.generation->members.at(agent).preempted = true;
-  lose(agent, message.reason);
+  if (had_ranks && !state_.generation->members.at(agent).lost) state_.generation->members.at(agent).preempted = true;
+  lose(agent, message.reason, had_ranks);
 }
 
 // ---- time -------------------------------------------------------------------------------------------------------------
@@ -188,7 +190,7 @@ void Coordinator::expire_leases() {
     if (agent->second.connected) {
       const std::string reason = concat("no heartbeat for ", to_ms(settings_.lease + settings_.margin), " ms");
       act(DropAgent{due->agent, reason});
-      lose(due->agent, reason);
+      lose(due->agent, reason, may_have_ranks(due->agent));
     }
     set_stopped(due->agent);
   }
@@ -209,16 +211,18 @@ void Coordinator::close_store() {
   if (rules_.closes_stores) act(CloseStore{state_.generation->id});
 }
 
-void Coordinator::lose(const AgentId& id, const std::string& reason) {
+// An agent whose ranks are known to be gone takes nothing with it: what ended its generation stays what it was.
+void Coordinator::lose(const AgentId& id, const std::string& reason, bool had_ranks) {
   Agent& agent = state_.agents.at(id);
   agent.connected = false;
   --state_.num_connected;
+  if (agent.benched) --state_.num_benched;
   departed_.push_back(id);
   agent.why_lost = reason;
   record("agent_lost", {{"agent", id.value}, {"node", agent.node.hostname}, {"reason", reason}});
   if (!has_ranks(state_.phase) || !is_part_of_current(id)) return;
   Membership& member = state_.generation->members.at(id);
-  member.lost = true;
+  if (had_ranks || !rules_.tells_losses_from_ends) member.lost = true;
   if (!rules_.waits_for_leases) set_stopped(id);
   if (rules_.heeds_departures && (!member.stopped || !all_ranks_reported_well(member))) {
     stop_generation(concat("agent ", id, " on ", agent.node.hostname, " is lost: ", reason), Nanoseconds(0));
@@ -230,7 +234,7 @@ void Coordinator::forget_departed() {
   for (const AgentId& id : departed_) {
     const auto agent = state_.agents.find(id);
     if (agent == state_.agents.end() || agent->second.connected) continue;
-    if (has_ranks(state_.phase) && is_part_of_current(id) && !state_.generation->members.at(id).stopped) continue;
+    if (may_have_ranks(id)) continue;
     state_.departures.push_back(
         {id, agent->second.node.hostname, agent->second.last_acknowledged, agent->second.why_lost});
     state_.agents.erase(agent);
@@ -280,6 +284,18 @@ Membership* Coordinator::membership(const AgentId& agent, const GenerationId& ge
 
 bool Coordinator::is_part_of_current(const AgentId& agent) const {
   return state_.generation && state_.generation->members.contains(agent);
+}
+
+// Its ranks run, as far as is known.
+bool Coordinator::may_have_ranks(const AgentId& agent) const {
+  return has_ranks(state_.phase) && is_part_of_current(agent) && !state_.generation->members.at(agent).stopped;
+}
+
+// Each return would renew its lease, and the end of its ranks could be put off for ever: now only that lease is waited for.
+bool Coordinator::comes_too_late(const AgentId& agent) const {
+  if (!state_.stopping || !rules_.loses_patience) return false;
+  const bool is_over = state_.stopping->patience_over || now_ >= state_.stopping->patience_ends;
+  return is_over && may_have_ranks(agent);
 }
 
 bool Coordinator::is_rank_of(const Membership& member, int global_rank) const {

@@ -66,6 +66,7 @@ class Coordinator {
   void conclude();
   void finish_gathering_late();
 
+  void forget_old_ranks();
   void start_generation();
   GenerationPlan plan_for(int node_rank, int num_nodes) const;
   void halt_generation(const std::string& reason);
@@ -73,11 +74,12 @@ class Coordinator {
   void forget_answer(int global_rank);
   void stop_generation(const std::string& reason, Nanoseconds grace);
   void close_store();
-  void lose(const AgentId& agent, const std::string& reason);
+  void lose(const AgentId& agent, const std::string& reason, bool had_ranks);
   void forget_departed();
   void restart_or_finish(const Verdict& verdict);
   void replace_or_finish();
   void strike(const ExitReport& cause);
+  bool goes_on_after_requeue() const;
   void gather_again();
   void finish_stopped(const Verdict& verdict);
   void finish(int code, std::string reason, std::optional<ExitReport> first_cause);
@@ -88,7 +90,9 @@ class Coordinator {
   void watch_lease(const AgentId& id, const Agent& agent);
   void remember_failure(const Verdict& verdict);
   Membership* membership(const AgentId& agent, const GenerationId& generation);
-  bool is_struck_out(const AgentId& agent) const;
+  bool may_have_ranks(const AgentId& agent) const;
+  bool comes_too_late(const AgentId& agent) const;
+  bool is_struck_out(const std::string& hostname) const;
   bool is_part_of_current(const AgentId& agent) const;
   bool is_rank_of(const Membership& member, int global_rank) const;
   bool has_exited(int global_rank) const;
@@ -114,8 +118,8 @@ class Coordinator {
   State state_;
   TimePoint now_;
   std::vector<Action> actions_;
-  std::vector<AgentId> departed_;       // during this event
-  std::optional<JobEnded> ended_once_;  // by an earlier coordinator, as the journal says
+  std::vector<AgentId> departed_;  // since they were looked at last
+  std::optional<JobEnded> ended_;  // as the journal says, or this one
 };
 
 }  // namespace fabric::rendezvous

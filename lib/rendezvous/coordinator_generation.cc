@@ -8,14 +8,8 @@
 
 namespace fabric::rendezvous {
 
-namespace {
-
-int64_t to_ms(Nanoseconds duration) { return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count(); }
-
-}  // namespace
-
 void Coordinator::gather() {
-  if (state_.stop_requested) {
+  if (state_.stop_requested && rules_.heeds_stops) {
     const StopRequested& stop = *state_.stop_requested;
     return finish(stop.exit_code, stop.reason, std::nullopt);
   }
@@ -36,7 +30,15 @@ void Coordinator::finish_gathering_late() {
   finish(exit_code::kRendezvousTimeout, reason, std::nullopt);
 }
 
+// A spare that had a rank long ago must not take it from who has it now.
+void Coordinator::forget_old_ranks() {
+  for (auto& [id, agent] : state_.agents) {
+    if (!is_part_of_current(id)) agent.node_rank.reset();
+  }
+}
+
 void Coordinator::start_generation() {
+  forget_old_ranks();
   const std::map<AgentId, int> ranks = place_nodes(state_.agents, settings_, rules_);
   const int num_nodes = static_cast<int>(ranks.size());
   const int world_size = num_nodes * settings_.ranks_per_node;
@@ -87,7 +89,8 @@ void Coordinator::grow() {
   if (more <= 0) return state_.larger_since.reset();
   if (!state_.larger_since) state_.larger_since = now_;
   if (now_ < *state_.larger_since + *settings_.scale_up_wait) return;
-  if (generation.num_stepped < generation.world_size || !generation.reports.empty()) return;
+  if (generation.num_stepped < generation.world_size && rules_.grows_after_steps) return;
+  if (!generation.reports.empty() && rules_.grows_before_ends) return;
   generation.is_resized = true;
   state_.larger_since.reset();
   record("scale_up", {{"generation", concat(generation.id)}, {"more_nodes", more}});
@@ -96,16 +99,14 @@ void Coordinator::grow() {
 
 // How many nodes a generation would have that started now.
 int Coordinator::num_placeable() const {
-  const auto benched = std::count_if(state_.strikes.begin(), state_.strikes.end(), [this](const auto& entry) {
-    const auto agent = state_.agents.find(entry.first);
-    return agent != state_.agents.end() && agent->second.connected && agent->second.benched;
-  });
-  const int others = state_.num_connected - static_cast<int>(benched);
+  const int others = state_.num_connected - state_.num_benched;
   return std::min(settings_.max_nodes, std::max(others, std::min(state_.num_connected, settings_.min_nodes)));
 }
 
 // Before the first generation, where it is known how many nodes are coming.
-bool Coordinator::awaits_number() const { return settings_.expected_nodes > 0 && !state_.generation; }
+bool Coordinator::awaits_number() const {
+  return settings_.expected_nodes > 0 && !state_.generation && rules_.awaits_expected_nodes;
+}
 
 // Only the first generation of a coordinator waits for latecomers: later ones have lost time enough. Where it is known how many
 // come, those are waited for.

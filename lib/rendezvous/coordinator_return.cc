@@ -31,7 +31,8 @@ Coordinator::Coordinator(Settings settings, const Journal& journal, Rules rules)
   if (journal.term > 0) settings_.term = rules_.begins_a_term ? journal.term + 1 : journal.term;
   if (rules_.journals_budgets) state_.restarts = journal.history;
   state_.strikes = journal.strikes;
-  ended_once_ = journal.ended;
+  ended_ = journal.ended;
+  if (journal.stop && rules_.journals_stops) state_.stop_requested = {journal.stop->reason, journal.stop->exit_code};
   if (!journal.generation || !rules_.recovers_leases) return;
   state_.generation = inherited_from(*journal.generation, settings_.ranks_per_node);
   state_.phase = Phase::kStopping;
@@ -39,8 +40,7 @@ Coordinator::Coordinator(Settings settings, const Journal& journal, Rules rules)
     Agent& agent = state_.agents[id];
     agent.join_order = ++state_.joins;
     agent.connected = false;
-    agent.node_rank = member.node_rank;
-    agent.benched = is_struck_out(id);
+    if (rules_.recovers_ranks) agent.node_rank = member.node_rank;
     agent.why_lost = "the coordinator that knew it has crashed";
   }
 }
@@ -49,21 +49,24 @@ Coordinator::Coordinator(Settings settings, const Journal& journal, Rules rules)
 void Coordinator::begin() {
   state_.gathering_since = now_;
   journal(TermBegun{settings_.term});
-  if (ended_once_) return finish(ended_once_->exit_code, ended_once_->reason, std::nullopt);
+  if (ended_) return finish(ended_->exit_code, ended_->reason, std::nullopt);
   for (TimePoint& restart : state_.restarts.restarts) restart = std::min(restart, now_);
   if (state_.phase != Phase::kStopping) return;
   record("coordinator_returned", {{"generation", concat(state_.generation->id)}});
-  state_.stopping = Stopping{"the coordinator that started it has crashed", {}, now_ + settings_.stop_patience};
+  // Nobody has told its agents yet: they have as long as their leases take.
+  const Nanoseconds patience = std::max(settings_.stop_patience, settings_.lease + settings_.margin);
+  state_.stopping = Stopping{"the coordinator that started it has crashed", {}, now_ + patience};
   for (auto& [id, agent] : state_.agents) {
     agent.last_acknowledged = now_;
     watch_lease(id, agent);
   }
 }
 
-// Agents that come back after a job whose end they have not heard of.
+// Agents that come back, and have not heard of the end.
 void Coordinator::handle_after_end(const Event& event) {
   const auto* joined = std::get_if<AgentJoined>(&event);
-  if (joined != nullptr && ended_once_) send(joined->agent, Shutdown{ended_once_->exit_code, ended_once_->reason});
+  if (joined != nullptr && rules_.dismisses_latecomers)
+    send(joined->agent, Shutdown{ended_->exit_code, ended_->reason});
 }
 
 }  // namespace fabric::rendezvous

@@ -7,15 +7,12 @@
 
 namespace fabric::rendezvous {
 
-namespace {
-
-int64_t to_ms(Nanoseconds duration) { return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count(); }
-
-}  // namespace
-
 void Coordinator::on(const StopRequested& event) {
   record("stop_requested", {{"reason", event.reason}, {"immediate", event.immediate ? 1 : 0}});
-  if (!state_.stop_requested) state_.stop_requested = event;
+  if (!state_.stop_requested) {
+    state_.stop_requested = event;
+    journal(StopAsked{event.reason, event.exit_code});
+  }
   if (!has_ranks(state_.phase)) return;
   if (event.immediate) return stop_generation(event.reason, Nanoseconds(0));
   if (state_.phase == Phase::kRunning) halt_generation(event.reason);
@@ -90,7 +87,7 @@ void Coordinator::expire_patience() {
     if (member.stopped || agent == state_.agents.end() || !agent->second.connected) continue;
     const std::string reason = concat("did not confirm the end of generation ", state_.generation->id, " in time");
     act(DropAgent{id, reason});
-    lose(id, reason);
+    lose(id, reason, true);
   }
 }
 

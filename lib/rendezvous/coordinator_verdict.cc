@@ -9,8 +9,6 @@ namespace fabric::rendezvous {
 
 namespace {
 
-int64_t to_ms(Nanoseconds duration) { return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count(); }
-
 std::string budget_text(const Settings& settings) {
   if (settings.max_restarts == 0) return "";
   const std::string window = settings.restart_window > Nanoseconds(0)
@@ -35,12 +33,13 @@ void Coordinator::conclude() {
   const Verdict verdict = judge(*state_.generation, settings_.ranks_per_node);
   remember_failure(verdict);
   state_.stopping.reset();
-  if (state_.stop_requested) return finish_stopped(verdict);
+  if (state_.stop_requested && rules_.heeds_stops) return finish_stopped(verdict);
   switch (verdict.kind) {
     case Verdict::Kind::kCompleted:
       return finish(exit_code::kSuccess, "all ranks ended with 0", std::nullopt);
     case Verdict::Kind::kRequeue:
-      if (state_.generation->is_resized) return gather_again();
+      if (!rules_.tells_requeue_from_success) return finish(exit_code::kSuccess, "all ranks ended", std::nullopt);
+      if (goes_on_after_requeue()) return gather_again();
       return finish(exit_code::kRequeue, "all ranks stopped at an agreed step", std::nullopt);
     case Verdict::Kind::kNodeLost:
       if (state_.generation->is_inherited) return gather_again();
@@ -51,6 +50,13 @@ void Coordinator::conclude() {
       strike(*verdict.first_cause);
       return restart_or_finish(verdict);
   }
+}
+
+// They were stopped for a larger generation, or a coordinator that crashed may have wanted one: had the end of the job been asked
+// for, the journal would say so.
+bool Coordinator::goes_on_after_requeue() const {
+  if (!rules_.goes_on_after_growing) return false;
+  return state_.generation->is_resized || state_.generation->is_inherited;
 }
 
 void Coordinator::restart_or_finish(const Verdict& verdict) {
@@ -78,7 +84,10 @@ void Coordinator::restart_or_finish(const Verdict& verdict) {
 void Coordinator::replace_or_finish() {
   const DepartureKind kind = departure_kind(*state_.generation);
   const bool lost = kind == DepartureKind::kLost;
-  if (ask_after_departure(state_.restarts, settings_, kind) == RestartAnswer::kGranted) {
+  Settings limits = settings_;
+  if (!rules_.limits_node_losses) limits.max_node_losses.reset();
+  if (!rules_.limits_preemptions) limits.max_preemptions.reset();
+  if (ask_after_departure(state_.restarts, limits, kind) == RestartAnswer::kGranted) {
     journal(BudgetSpent{state_.restarts});
     return gather_again();
   }
@@ -92,22 +101,23 @@ void Coordinator::replace_or_finish() {
 // Ranks that failed because of others, and those that were killed, say nothing about their node.
 void Coordinator::strike(const ExitReport& cause) {
   if (!is_failure(cause) || is_peer_failure(cause)) return;
-  const auto& members = state_.generation->members;
-  const auto member = std::find_if(members.begin(), members.end(),
-                                   [&](const auto& entry) { return entry.second.node_rank == cause.node_rank; });
-  if (member == members.end()) return;
-  const AgentId& id = member->first;
-  journal(AgentStruck{id.value, ++state_.strikes[id]});
-  const auto agent = state_.agents.find(id);
-  if (agent == state_.agents.end() || agent->second.benched || !is_struck_out(id)) return;
-  agent->second.benched = true;
-  record("node_benched",
-         {{"agent", id.value}, {"node", agent->second.node.hostname}, {"strikes", state_.strikes.at(id)}});
+  if (cause.hostname.empty()) return;  // nobody has reported it
+  const int strikes = ++state_.strikes[cause.hostname];
+  journal(NodeStruck{cause.hostname, strikes});
+  if (!is_struck_out(cause.hostname)) return;
+  for (auto& [id, agent] : state_.agents) {
+    if (agent.node.hostname != cause.hostname || agent.benched) continue;
+    agent.benched = true;
+    if (agent.connected) ++state_.num_benched;
+  }
+  if (strikes == settings_.max_strikes) record("node_benched", {{"node", cause.hostname}, {"strikes", strikes}});
 }
 
-bool Coordinator::is_struck_out(const AgentId& agent) const {
-  const auto strikes = state_.strikes.find(agent);
-  return settings_.max_strikes > 0 && strikes != state_.strikes.end() && strikes->second >= settings_.max_strikes;
+// An agent that is started again has another name, but is on the same node.
+bool Coordinator::is_struck_out(const std::string& hostname) const {
+  const auto strikes = state_.strikes.find(hostname);
+  return rules_.benches_nodes && settings_.max_strikes > 0 && strikes != state_.strikes.end() &&
+         strikes->second >= settings_.max_strikes;
 }
 
 void Coordinator::gather_again() {
@@ -118,7 +128,8 @@ void Coordinator::gather_again() {
 
 void Coordinator::finish(int code, std::string reason, std::optional<ExitReport> first_cause) {
   move(PhaseEvent::kGaveUp);
-  journal(JobEnded{code, reason});
+  ended_ = JobEnded{code, reason};
+  journal(*ended_);
   for (const auto& [id, agent] : state_.agents) {
     const bool has_ranks = state_.generation && is_part_of_current(id);
     if (agent.connected && (has_ranks || rules_.dismisses_spares)) send(id, Shutdown{code, reason});

@@ -8,49 +8,30 @@ namespace fabric::rendezvous {
 
 namespace {
 
+constexpr std::string_view kBegin = "begin";
 constexpr AlternativeNames<Event> kEventNames = {"tick", "joined", "lost", "gone", "message", "stop", "signal"};
 constexpr AlternativeNames<AgentMessage> kMessageNames = {"join",    "heartbeat", "progress", "reached", "exited",
                                                           "stopped", "signaled",  "log",      "goodbye"};
 
-void write(TextWriter& writer, const Tick&) { writer(); }
-void write(TextWriter& writer, const AgentJoined& event) { writer(event.agent.value, event.node); }
-void write(TextWriter& writer, const AgentLost& event) { writer(event.agent.value, event.reason); }
-void write(TextWriter& writer, const AgentGone& event) { writer(event.agent.value, event.reason); }
+// A message is one of several: its name stands before its fields.
 void write(TextWriter& writer, const MessageFrom& event) {
   writer(event.agent.value, std::string(kMessageNames[event.message.index()]));
   std::visit([&](const auto& message) { writer(message); }, event.message);
 }
-void write(TextWriter& writer, const StopRequested& event) { writer(event.reason, event.exit_code, event.immediate); }
-void write(TextWriter& writer, const SignalRequested& event) { writer(event.signal); }
+template <class T>
+void write(TextWriter& writer, const T& event) {
+  writer(event);
+}
 
-Status read(TextReader& reader, Tick&) {
-  reader();
-  return ok_status();
-}
-Status read(TextReader& reader, AgentJoined& event) {
-  reader(event.agent.value, event.node);
-  return ok_status();
-}
-Status read(TextReader& reader, AgentLost& event) {
-  reader(event.agent.value, event.reason);
-  return ok_status();
-}
-Status read(TextReader& reader, AgentGone& event) {
-  reader(event.agent.value, event.reason);
-  return ok_status();
-}
 Status read(TextReader& reader, MessageFrom& event) {
   std::string name;
   reader(event.agent.value, name);
   if (read_alternative(reader, name, kMessageNames, event.message)) return ok_status();
   return data_loss(concat("no agent says '", name, "'"));
 }
-Status read(TextReader& reader, StopRequested& event) {
-  reader(event.reason, event.exit_code, event.immediate);
-  return ok_status();
-}
-Status read(TextReader& reader, SignalRequested& event) {
-  reader(event.signal);
+template <class T>
+Status read(TextReader& reader, T& event) {
+  reader(event);
   return ok_status();
 }
 
@@ -85,14 +66,39 @@ Result<LoggedEvent> logged_event_from(std::string_view line) {
   return logged;
 }
 
-Result<std::vector<LoggedEvent>> read_event_log(std::string_view text) {
-  std::vector<LoggedEvent> events;
+std::string to_line(const LoggedBegin& begin) {
+  TextWriter writer{std::string(kBegin)};
+  writer(begin);
+  return writer.take();
+}
+
+Result<LoggedBegin> logged_begin_from(std::string_view line) {
+  TextReader reader(line);
+  LoggedBegin begin;
+  if (reader.word() != kBegin) return data_loss("a coordinator's log must begin with its settings and its journal");
+  reader(begin);
+  FABRIC_RETURN_IF_ERROR(reader.finish());
+  return begin;
+}
+
+Result<EventLog> read_event_log(std::string_view text) {
+  EventLog log;
+  int number = 0;
   for (size_t end = 0; (end = text.find('\n')) != std::string_view::npos; text.remove_prefix(end + 1)) {
-    Result<LoggedEvent> event = logged_event_from(text.substr(0, end));
-    if (!event) return event.error().with_context(concat("line ", events.size() + 1, " of the event log"));
-    events.push_back(std::move(*event));
+    const std::string where = concat("line ", ++number, " of the event log");
+    const std::string_view line = text.substr(0, end);
+    if (number == 1) {
+      Result<LoggedBegin> begin = logged_begin_from(line);
+      if (!begin) return begin.error().with_context(where);
+      log.begin = std::move(*begin);
+      continue;
+    }
+    Result<LoggedEvent> event = logged_event_from(line);
+    if (!event) return event.error().with_context(where);
+    log.events.push_back(std::move(*event));
   }
-  return events;
+  if (number == 0) return data_loss("the event log is empty");
+  return log;
 }
 
 }  // namespace fabric::rendezvous

@@ -23,23 +23,38 @@ namespace fabric::rendezvous {
 struct AgentJoined {
   AgentId agent;
   NodeReport node;
+  template <class V>
+  void fields(V& v) {
+    v(agent.value, node);
+  }
 };
 /// The connection of an agent ended. Its ranks may run on until its lease ends.
 struct AgentLost {
   AgentId agent;
   std::string reason;
+  template <class V>
+  void fields(V& v) {
+    v(agent.value, reason);
+  }
 };
 /// An agent and all of its ranks are known to be gone: whoever started it has seen the end of its processes.
 struct AgentGone {
   AgentId agent;
   std::string reason;
+  template <class V>
+  void fields(V& v) {
+    v(agent.value, reason);
+  }
 };
 struct MessageFrom {
   AgentId agent;
   AgentMessage message;
 };
 /// Time has passed. Due at Coordinator::next_deadline(), harmless at any time; the first one starts the rendezvous.
-struct Tick {};
+struct Tick {
+  template <class V>
+  void fields(V&) {}
+};
 /// Somebody wants the job to end.
 struct StopRequested {
   std::string reason;
@@ -47,10 +62,18 @@ struct StopRequested {
   int exit_code = exit_code::kSignalBase + SIGINT;
   /// Without asking for a step and without the grace period. A second, immediate request cuts those of the first short.
   bool immediate = false;
+  template <class V>
+  void fields(V& v) {
+    v(reason, exit_code, immediate);
+  }
 };
 /// Somebody has a signal for the program: SIGUSR1 or SIGUSR2.
 struct SignalRequested {
   int signal = 0;
+  template <class V>
+  void fields(V& v) {
+    v(signal);
+  }
 };
 using Event = std::variant<Tick, AgentJoined, AgentLost, AgentGone, MessageFrom, StopRequested, SignalRequested>;
 

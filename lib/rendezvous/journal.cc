@@ -8,12 +8,13 @@ namespace fabric::rendezvous {
 
 namespace {
 
-constexpr AlternativeNames<JournalEntry> kNames = {"term", "generation", "budget", "strike", "ended"};
+constexpr AlternativeNames<JournalEntry> kNames = {"term", "generation", "budget", "strike", "stop", "ended"};
 
 void add_to(Journal& journal, const TermBegun& entry) { journal.term = std::max(journal.term, entry.term); }
 void add_to(Journal& journal, const GenerationIssued& entry) { journal.generation = entry; }
 void add_to(Journal& journal, const BudgetSpent& entry) { journal.history = entry.history; }
-void add_to(Journal& journal, const AgentStruck& entry) { journal.strikes[{entry.agent}] = entry.strikes; }
+void add_to(Journal& journal, const NodeStruck& entry) { journal.strikes[entry.hostname] = entry.strikes; }
+void add_to(Journal& journal, const StopAsked& entry) { journal.stop = entry; }
 void add_to(Journal& journal, const JobEnded& entry) { journal.ended = entry; }
 
 }  // namespace

@@ -44,13 +44,23 @@ struct BudgetSpent {
   }
 };
 
-/// How many generations failed on a rank of this agent first.
-struct AgentStruck {
-  std::string agent;
+/// How many generations failed on a rank of this node first.
+struct NodeStruck {
+  std::string hostname;
   int strikes = 0;
   template <class V>
   void fields(V& v) {
-    v(agent, strikes);
+    v(hostname, strikes);
+  }
+};
+
+/// Somebody wants the job to end: the first who did.
+struct StopAsked {
+  std::string reason;
+  int exit_code = 0;
+  template <class V>
+  void fields(V& v) {
+    v(reason, exit_code);
   }
 };
 
@@ -64,17 +74,22 @@ struct JobEnded {
   }
 };
 
-using JournalEntry = std::variant<TermBegun, GenerationIssued, BudgetSpent, AgentStruck, JobEnded>;
+using JournalEntry = std::variant<TermBegun, GenerationIssued, BudgetSpent, NodeStruck, StopAsked, JobEnded>;
 
 /// All that the entries of a journal come to.
 struct Journal {
   uint32_t term = 0;  ///< the last one that was begun; 0: none
   std::optional<GenerationIssued> generation;
   RestartHistory history;
-  std::map<AgentId, int> strikes;
+  std::map<std::string, int> strikes;  ///< by hostname
+  std::optional<StopAsked> stop;
   std::optional<JobEnded> ended;
 
   void add(const JournalEntry& entry);
+  template <class V>
+  void fields(V& v) {
+    v(term, generation, history, strikes, stop, ended);
+  }
 };
 
 /// Returns `entry` as one line, without its end.

@@ -4,8 +4,8 @@
 
 namespace fabric::rendezvous {
 
-/// What a coordinator must hold to so that a job is safe. Everything is true outside of tests: a test lifts one rule and
-/// shows that the simulation notices. docs/rendezvous.md names each.
+/// What a coordinator must hold to so that a job is safe. Everything is true outside of tests: RulesTest lifts one rule at a
+/// time and shows that the simulation notices.
 struct Rules {
   Nanoseconds lease_cut{0};               ///< how much sooner than lease + margin a silent agent's ranks count as gone
   bool waits_for_leases = true;           ///< ranks of an agent that has left may be alive until its lease ends
@@ -24,6 +24,21 @@ struct Rules {
   bool recovers_leases = true;            ///< a coordinator that returns waits for the ranks that it does not know of
   bool journals_first = true;             ///< what must not be forgotten is written before anybody hears of it
   bool journals_budgets = true;           ///< a coordinator that returns remembers what was spent
+  bool journals_stops = true;             ///< a coordinator that returns remembers that the job shall end
+  bool recovers_ranks = true;             ///< a coordinator that returns gives the nodes the ranks that they had
+  bool watches_each_lease = true;         ///< also that of an agent that comes again as its last one ends
+  bool loses_patience = true;          ///< an agent that has not confirmed in time puts the next generation off no more
+  bool tells_losses_from_ends = true;  ///< who leaves after its ranks have ended has not taken them with it
+  bool dismisses_latecomers = true;    ///< also agents that were away at the end are told of it
+  bool heeds_stops = true;             ///< nothing follows a generation once the end of the job was asked for
+  bool grows_after_steps = true;       ///< ranks give way to a larger generation only once each has ended a step
+  bool grows_before_ends = true;       ///< and only while none has ended
+  bool goes_on_after_growing = true;   ///< a generation that gave way to a larger one is followed by that
+  bool awaits_expected_nodes = true;   ///< the first generation waits for the nodes that are known to come
+  bool benches_nodes = true;       ///< a node whose ranks fail first again and again gets none where there are others
+  bool limits_node_losses = true;  ///< nodes may be lost only so often
+  bool limits_preemptions = true;  ///< nodes may leave only so often
+  bool tells_requeue_from_success = true;  ///< ranks that stopped at a step have not done their work
 };
 
 }  // namespace fabric::rendezvous

@@ -59,6 +59,14 @@ struct Settings {
   uint32_t term = 1;
   /// What all plans have in common: program, job, env, directories. Ranks, sizes and the generation are filled in.
   GenerationPlan base{};
+
+  /// All but `base`, which decides nothing and may hold secrets.
+  template <class V>
+  void fields(V& v) {
+    v(min_nodes, max_nodes, expected_nodes, ranks_per_node, max_restarts, restart_window, max_failures_without_progress,
+      max_strikes, max_node_losses, max_preemptions, rendezvous_timeout, last_call, scale_up_wait, heartbeat_interval,
+      lease, margin, stop_timeout, grace, stop_patience, term);
+  }
 };
 
 /// Returns kInvalidArgument with the rule that `settings` breaks.

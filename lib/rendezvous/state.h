@@ -26,7 +26,7 @@ struct Agent {
   uint64_t join_order = 0;
   bool connected = true;
   TimePoint last_acknowledged;   ///< when its last heartbeat (or its join) was answered; its lease ends after that
-  std::optional<int> node_rank;  ///< in the last generation that it was a member of
+  std::optional<int> node_rank;  ///< in the last generation, if it was a member
   bool benched = false;          ///< it gets ranks only where there are too few without it
   std::string why_lost;          ///< empty while connected
   ClockOffset clock;
@@ -36,8 +36,8 @@ struct Agent {
 struct Membership {
   int node_rank = 0;
   bool stopped = false;         ///< its ranks are known to be gone: it said so, or its lease has ended
-  bool lost = false;            ///< it left during the generation
-  bool preempted = false;       ///< it said so before it left
+  bool lost = false;            ///< it left while its ranks could be alive
+  bool preempted = false;       ///< it said so before it left, and had not been lost before
   int ended_well = 0;           ///< how many of its ranks have ended with 0 or 75 by themselves
   Nanoseconds clock_offset{0};  ///< of its agent, as far as it is known
 };
@@ -81,9 +81,10 @@ struct State {
   std::vector<Departure> departures;  ///< the newest, at most kMaxDepartures
   uint64_t joins = 0;
   int num_connected = 0;
+  int num_benched = 0;  ///< of those that are connected
   LeaseQueue leases;
   uint32_t counter = 0;                  ///< GenerationId::counter of the last one that this coordinator started
-  std::map<AgentId, int> strikes = {};   ///< generations that failed on a rank of this agent first
+  std::map<std::string, int> strikes;    ///< by hostname: generations that failed on a rank of that node first
   std::optional<Generation> generation;  ///< the running one, or the last
   RestartHistory restarts;
   std::optional<TimePoint> gathering_since;

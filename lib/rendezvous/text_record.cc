@@ -1,7 +1,6 @@
 #include "rendezvous/text_record.h"
 
 #include <algorithm>
-#include <array>
 
 namespace fabric::rendezvous {
 
@@ -25,13 +24,6 @@ void TextWriter::write(const std::string& value) {
     text_ += kHexDigits[byte >> 4];
     text_ += kHexDigits[byte & 15];
   }
-}
-
-void TextWriter::write_number(int64_t value) {
-  std::array<char, 24> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-  text_ += ' ';
-  text_.append(digits.data(), end);
 }
 
 std::string_view TextReader::word() {
@@ -60,19 +52,11 @@ void TextReader::read(std::string& value) {
   }
 }
 
-int64_t TextReader::read_number() {
-  const std::string_view text = failed_ ? std::string_view() : word();
-  int64_t value = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) failed_ = true;
-  return failed_ ? 0 : value;
-}
-
 // Each element takes two characters at least.
 size_t TextReader::read_count() {
-  const int64_t count = read_number();
-  if (count < 0 || static_cast<uint64_t>(count) > rest_.size() / 2) failed_ = true;
-  return failed_ ? 0 : static_cast<size_t>(count);
+  const auto count = read_number<uint64_t>();
+  if (count > rest_.size() / 2) failed_ = true;
+  return failed_ ? 0 : count;
 }
 
 Status TextReader::finish() const {

@@ -1,15 +1,18 @@
 #pragma once
 
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
 
+#include "core/agent_messages.h"
 #include "core/clock.h"
 #include "core/status.h"
 
@@ -19,10 +22,16 @@ namespace fabric::rendezvous {
 // once, as in frames/codec.h: template <class V> void fields(V& v) { v(a, b, c); }
 
 template <class T>
-inline constexpr bool kIsNumber = std::is_arithmetic_v<T> || std::is_enum_v<T>;
+inline constexpr bool kIsNumber = std::is_integral_v<T> || std::is_enum_v<T>;
+
+/// The highest value of an enum that stands in a record; they begin at 0. One that is missing here cannot be read.
+template <class Enum>
+inline constexpr Enum kHighest = Enum::missing;
+template <>
+inline constexpr RankPhase kHighest<RankPhase> = RankPhase::kStep;
 
 /// Writes values in order, a space before each: numbers in decimal, enums and bools as numbers, strings as '=' and their bytes,
-/// with those that are no printable ASCII, and '%', as "%0A"; containers as their size and the elements, records as their fields.
+/// with those that are no printable ASCII, and '%', as "%0A"; containers as their size and the elements, an optional as a container, records as their fields.
 class TextWriter {
  public:
   explicit TextWriter(std::string text) : text_(std::move(text)) {}
@@ -36,7 +45,13 @@ class TextWriter {
  private:
   template <class T>
   requires kIsNumber<T>
-  void write(T value) { write_number(static_cast<int64_t>(value)); }
+  void write(T value) {
+    if constexpr (std::is_unsigned_v<T>) {
+      write_number(static_cast<uint64_t>(value));
+    } else {
+      write_number(static_cast<int64_t>(value));
+    }
+  }
   void write(Nanoseconds value) { write_number(value.count()); }
   void write(TimePoint value) { write(value.since_boot); }
   void write(const std::string& value);
@@ -54,6 +69,11 @@ class TextWriter {
     for (const auto& [key, value] : values) (*this)(key, value);
   }
   template <class T>
+  void write(const std::optional<T>& value) {
+    write(value.has_value());
+    if (value) write(*value);
+  }
+  template <class T>
   requires std::is_class_v<T>
   void write(const T& record) {
     const_cast<T&>(record).fields(*this);  // fields() only visits; one list serves both directions
@@ -63,7 +83,12 @@ class TextWriter {
     write_number(static_cast<int64_t>(values.size()));
     for (const auto& value : values) write(value);
   }
-  void write_number(int64_t value);
+  template <class Number>
+  void write_number(Number value) {
+    std::array<char, 24> digits{};
+    text_ += ' ';
+    text_.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
+  }
 
   std::string text_;
 };
@@ -85,9 +110,21 @@ class TextReader {
 
  private:
   template <class T>
-  requires kIsNumber<T>
-  void read(T& value) { value = static_cast<T>(read_number()); }
-  void read(Nanoseconds& value) { value = Nanoseconds(read_number()); }
+  requires std::is_integral_v<T>
+  void read(T& value) { value = read_number<T>(); }
+  template <class T>
+  requires std::is_enum_v<T>
+  void read(T& value) {
+    const auto number = read_number<std::underlying_type_t<T>>();
+    if (number < 0 || number > static_cast<std::underlying_type_t<T>>(kHighest<T>)) failed_ = true;
+    value = failed_ ? T{} : static_cast<T>(number);
+  }
+  void read(bool& value) {
+    const auto number = read_number<uint8_t>();
+    if (number > 1) failed_ = true;
+    value = number == 1;
+  }
+  void read(Nanoseconds& value) { value = Nanoseconds(read_number<int64_t>()); }
   void read(TimePoint& value) { read(value.since_boot); }
   void read(std::string& value);
   template <class T>
@@ -109,6 +146,13 @@ class TextReader {
     }
   }
   template <class T>
+  void read(std::optional<T>& value) {
+    bool has_value = false;
+    read(has_value);
+    value.reset();
+    if (has_value && !failed_) read(value.emplace());
+  }
+  template <class T>
   requires std::is_class_v<T>
   void read(T& record) { record.fields(*this); }
   template <class Container>
@@ -117,7 +161,15 @@ class TextReader {
     const size_t count = read_count();
     for (size_t i = 0; i < count && !failed_; ++i) read(values.emplace_back());
   }
-  int64_t read_number();
+  /// Fails where T does not hold what stands there.
+  template <class T>
+  T read_number() {
+    const std::string_view text = failed_ ? std::string_view() : word();
+    T value = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (text.empty() || parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) failed_ = true;
+    return failed_ ? T{0} : value;
+  }
   size_t read_count();
 
   std::string_view rest_;

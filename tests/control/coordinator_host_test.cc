@@ -160,10 +160,10 @@ TEST_F(CoordinatorHostTest, WritesDownWhatMustNotBeForgottenAndWhatHappened) {
   loop_->run();
 
   EXPECT_THAT(journal_, ElementsAre("term 1", "generation 1 1 1 =a 0", HasSubstr("ended 0")));
-  rendezvous::Coordinator again(two_ranks());
   std::optional<rendezvous::JobOutcome> repeated;
-  const std::vector<rendezvous::LoggedEvent> log = rendezvous::read_event_log(event_log_).value();
-  for (const rendezvous::LoggedEvent& logged : log) {
+  const rendezvous::EventLog log = rendezvous::read_event_log(event_log_).value();
+  rendezvous::Coordinator again(log.begin.settings, log.begin.journal);
+  for (const rendezvous::LoggedEvent& logged : log.events) {
     for (const rendezvous::Action& action : again.handle(logged.event, logged.at)) {
       if (const auto* finished = std::get_if<rendezvous::JobFinished>(&action)) repeated = finished->outcome;
     }
@@ -184,6 +184,20 @@ TEST_F(CoordinatorHostTest, EndsTheJobWhereItsJournalCannotBeWritten) {
   EXPECT_EQ(outcome_->exit_code, exit_code::kFailure);
   EXPECT_THAT(outcome_->reason, HasSubstr("No space left on device"));
   EXPECT_EQ(a->shutdowns.next()->exit_code, exit_code::kFailure);
+}
+
+TEST_F(CoordinatorHostTest, TheOutcomeStandsWhereOnlyTheEndCannotBeWritten) {
+  most_journal_lines_ = 2;
+  make(two_ranks());
+  const auto a = agent("a", both_succeed);
+
+  loop_->run();
+
+  ASSERT_TRUE(outcome_);
+  EXPECT_EQ(outcome_->exit_code, 0);
+  EXPECT_EQ(outcome_->reports.size(), 2u);
+  EXPECT_THAT(outcome_->reason, HasSubstr("all ranks ended with 0; the journal of the job cannot be written"));
+  EXPECT_EQ(a->shutdowns.next()->exit_code, 0);
 }
 
 TEST_F(CoordinatorHostTest, TheStoreOfTheGenerationIsOpenAndTimesOut) {

@@ -203,6 +203,31 @@ TEST_F(CoordinatorElasticTest, ABenchedNodeStaysSoWhenItComesBack) {
   EXPECT_TRUE(coordinator_->state().generation->members.contains({"a"})) << "both are benched, one is needed";
 }
 
+TEST_F(CoordinatorElasticTest, AnAgentThatIsStartedAgainDoesNotGetItsNodeOffTheBench) {
+  make({.min_nodes = 1, .max_nodes = 2, .max_restarts = 10, .max_strikes = 2});
+  join("a");
+  join("b");
+  fail_on("b", 1);
+  at(AgentGone{{"b"}, "its processes have ended"});
+  stopped("a");
+  NodeReport same;
+  same.hostname = "host-b";
+  at(AgentJoined{{"b.2"}, same});
+  exit_of("a", killed(0));
+  stopped("a");
+  if (num_nodes() < 2) {
+    at(AgentGone{{"a"}, "it makes room"});
+    join("a");
+  }
+  ASSERT_TRUE(coordinator_->state().generation->members.contains({"b.2"}));
+  const int rank = coordinator_->state().generation->members.at({"b.2"}).node_rank;
+
+  fail_on("b.2", rank);
+
+  EXPECT_EQ(coordinator_->state().strikes.at("host-b"), 2);
+  EXPECT_TRUE(coordinator_->state().agents.at({"b.2"}).benched);
+}
+
 TEST_F(CoordinatorElasticTest, ABenchedNodeRunsRanksWhereThereAreTooFewWithoutIt) {
   make({.min_nodes = 2, .max_nodes = 2, .max_restarts = 10, .max_strikes = 1});
   join("a");
@@ -230,6 +255,79 @@ TEST_F(CoordinatorElasticTest, EndsWhenMoreNodesAreLostThanTheJobMayLose) {
   ASSERT_TRUE(outcome());
   EXPECT_EQ(outcome()->exit_code, exit_code::kFailure);
   EXPECT_THAT(outcome()->reason, HasSubstr("all 1 node losses that the job may have are used up"));
+}
+
+TEST_F(CoordinatorElasticTest, ALoneAgentThatLeavesHasNotFailed) {
+  make({.max_restarts = 0});
+  join("a");
+  exit_of("a", killed(0));
+
+  say("a", Goodbye{"the node is taken away"});
+
+  EXPECT_EQ(outcome(), std::nullopt);
+  EXPECT_EQ(phase(), Phase::kGathering);
+  EXPECT_EQ(coordinator_->state().restarts.preemptions, 1);
+}
+
+TEST_F(CoordinatorElasticTest, AnAgentThatIsCutOffAfterItHasConfirmedHasLostNothing) {
+  make({.min_nodes = 2, .max_nodes = 2, .max_restarts = 0, .max_node_losses = 0});
+  join("a");
+  join("b");
+  ExitReport peer_failed = exited(1, 5);
+  peer_failed.exception_type = "fabric::PeerError";
+  exit_of("b", peer_failed);
+  stopped("b");
+  lose("b");
+  exit_of("a", killed(0));
+
+  stopped("a");
+
+  ASSERT_TRUE(outcome());
+  EXPECT_EQ(outcome()->exit_code, 5) << outcome()->reason;
+}
+
+TEST_F(CoordinatorElasticTest, APreemptionIsNoLossBecauseAnotherNodeIsCutOffAfterItHasConfirmed) {
+  make({.min_nodes = 1, .max_nodes = 2, .max_node_losses = 0});
+  join("a");
+  join("b");
+  say("a", Goodbye{"the node is taken away"});
+  exit_of("b", killed(1));
+  stopped("b");
+  lose("b");
+
+  EXPECT_EQ(outcome(), std::nullopt);
+  EXPECT_EQ(coordinator_->state().restarts.preemptions, 1);
+  EXPECT_EQ(coordinator_->state().restarts.node_losses, 0);
+}
+
+TEST_F(CoordinatorElasticTest, ANodeThatIsLostBeforeItSaysGoodbyeIsLost) {
+  make({.min_nodes = 2, .max_nodes = 2});
+  join("a");
+  join("b");
+  lose("a");
+  join("a");
+  say("a", Goodbye{"the node is taken away"});
+
+  stopped("b");
+
+  EXPECT_EQ(coordinator_->state().restarts.node_losses, 1);
+  EXPECT_EQ(coordinator_->state().restarts.preemptions, 0);
+}
+
+TEST_F(CoordinatorElasticTest, ANodeThatStaysKeepsItsRankThoughASpareHadItBefore) {
+  make({.min_nodes = 2, .max_nodes = 2, .max_restarts = 10, .max_strikes = 1});
+  join("a");
+  join("b");
+  join("c");
+  fail_on("b", 1);
+  ASSERT_EQ(coordinator_->state().generation->members.at({"c"}).node_rank, 1);
+  exit_of("c", exited(1, 3));
+  say("a", Goodbye{"the node is taken away"});
+
+  stopped("c");
+
+  ASSERT_TRUE(coordinator_->state().generation->members.contains({"b"}));
+  EXPECT_EQ(coordinator_->state().generation->members.at({"c"}).node_rank, 1);
 }
 
 TEST_F(CoordinatorElasticTest, CountsPreemptionsApartFromLosses) {

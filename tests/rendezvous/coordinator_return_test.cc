@@ -155,6 +155,64 @@ TEST_F(CoordinatorReturnTest, DoesNotRunAJobAgainThatHasEnded) {
   EXPECT_THAT(sent<Shutdown>("late"), SizeIs(1));
 }
 
+TEST_F(CoordinatorReturnTest, GoesOnAfterAGenerationThatGaveWayToALargerOne) {
+  const Settings settings{.min_nodes = 1, .max_nodes = 2, .last_call = 0s, .scale_up_wait = 0s};
+  make(settings);
+  join("a");
+  say("a", RankProgress{generation(), 0, RankPhase::kStep, 77, 4, 0});
+  join("b");
+  say("a", RankReached{generation(), 0, 7});
+  come_back(settings);
+  join("a");
+  exit_of("a", exited(0, exit_code::kRequeue));
+  join("b");
+
+  stopped("a");
+
+  EXPECT_EQ(outcome(), std::nullopt) << "nobody has asked for the end";
+  EXPECT_EQ(phase(), Phase::kRunning);
+}
+
+TEST_F(CoordinatorReturnTest, RemembersThatTheJobShallEnd) {
+  make({});
+  join("a");
+  at(StopRequested{"stopped by SIGTERM", 143, false});
+  come_back({});
+  join("a");
+  stopped("a");
+
+  ASSERT_TRUE(outcome());
+  EXPECT_EQ(outcome()->exit_code, 143);
+  EXPECT_EQ(outcome()->reason, "stopped by SIGTERM");
+}
+
+TEST_F(CoordinatorReturnTest, RemembersTheStopWhereNothingHadStarted) {
+  make({});
+  Journal journal = written();
+  journal.add(StopAsked{"stopped by SIGTERM", 143});
+
+  coordinator_.emplace(Settings{}, journal);
+  at(Tick{});
+
+  ASSERT_TRUE(outcome());
+  EXPECT_EQ(outcome()->exit_code, 143);
+}
+
+TEST_F(CoordinatorReturnTest, WaitsForWhoComesBackAsLongAsItsLeaseTakes) {
+  settings_.lease = 60s;
+  make(settings_);
+  join("a");
+  join("b");
+  come_back(settings_);
+  clear();
+
+  wait(30s);
+  join("a");
+
+  EXPECT_THAT(sent<StopGeneration>("a"), SizeIs(1));
+  EXPECT_THAT(all<DropAgent>(), IsEmpty());
+}
+
 TEST_F(CoordinatorReturnTest, StartsLikeAnyOtherWithAnEmptyJournal) {
   coordinator_.emplace(Settings{.term = 7}, Journal{});
   at(Tick{});
@@ -164,9 +222,12 @@ TEST_F(CoordinatorReturnTest, StartsLikeAnyOtherWithAnEmptyJournal) {
 }
 
 TEST(JournalTest, ReadsWhatItWrote) {
-  const JournalEntry entries[] = {TermBegun{3}, GenerationIssued{{3, 9}, {{"node-0", 1}, {"node 1%", 0}}},
+  const JournalEntry entries[] = {TermBegun{3},
+                                  GenerationIssued{{3, 9}, {{"node-0", 1}, {"node 1%", 0}}},
                                   BudgetSpent{{.restart_count = 2, .restarts = {TimePoint{5s}, TimePoint{9s}}}},
-                                  AgentStruck{"node-0", 2}, JobEnded{75, "as asked\nin two lines"}};
+                                  NodeStruck{"node-0", 2},
+                                  StopAsked{"stopped by SIGTERM", 143},
+                                  JobEnded{75, "as asked\nin two lines"}};
   for (const JournalEntry& entry : entries) {
     const Result<JournalEntry> read = journal_entry_from(to_line(entry));
 

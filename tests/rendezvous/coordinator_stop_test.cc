@@ -145,16 +145,53 @@ TEST_F(CoordinatorStopTest, AnAgentThatComesBackConfirmsBeforeItsLeaseEnds) {
   EXPECT_EQ(sent<StartGeneration>("b")[0].plan.node_rank, 1);
 }
 
-TEST_F(CoordinatorStopTest, NothingHappensAfterTheEnd) {
+TEST_F(CoordinatorStopTest, WhoComesAfterItsLeaseHasEndedIsWatchedAnew) {
+  make({.min_nodes = 2, .max_nodes = 2, .rendezvous_timeout = 20s});
+  join("a");
+  join("b");
+  lose("a");
+  stopped("b");
+  wait(1'400ms);
+  beat();
+  wait(600ms);
+  join("a");  // no tick came in between
+  ASSERT_EQ(phase(), Phase::kRunning);
+  say("b", Heartbeat{1});
+  clear();
+
+  tick_after(1'000ms);
+  say("b", Heartbeat{2});
+  tick_after(500ms);
+
+  ASSERT_THAT(all<DropAgent>(), SizeIs(1));
+  EXPECT_EQ(all<DropAgent>()[0].agent.value, "a");
+}
+
+TEST_F(CoordinatorStopTest, AnAgentThatComesBackAgainAndAgainDoesNotPutTheEndOffForEver) {
+  start_one();
+  at(StopRequested{"interrupted", 130, true});
+  for (int times = 0; times < 200 && !outcome(); ++times) {
+    if (coordinator_->state().agents.contains({"a"}) && coordinator_->state().agents.at({"a"}).connected) lose("a");
+    join("a");
+    tick_after(100ms);
+  }
+
+  ASSERT_TRUE(outcome());
+  EXPECT_LE(now_, TimePoint{1h} + 5s + 1'500ms + 200ms) << "its patience and a lease";
+}
+
+TEST_F(CoordinatorStopTest, WhoComesAfterTheEndIsSentHome) {
   start_one();
   at(StopRequested{"interrupted", 130, true});
   stopped("a");
   clear();
 
   say("a", Goodbye{"as told"});
-  join("late");
-
   EXPECT_THAT(actions_, IsEmpty());
+
+  join("late");
+  ASSERT_THAT(sent<Shutdown>("late"), SizeIs(1));
+  EXPECT_EQ(sent<Shutdown>("late")[0].exit_code, 130);
 }
 
 TEST_F(CoordinatorStopTest, DoesNotWaitForTheLeaseOfAnAgentThatIsKnownToBeGone) {

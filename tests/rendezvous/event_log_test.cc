@@ -65,51 +65,130 @@ TEST(EventLogTest, RefusesWhatItDidNotWrite) {
                            "1 message =a =heartbeat 1", "1 joined =a =h =v 1 4000000000 1"}) {
     EXPECT_FALSE(logged_event_from(line)) << line;
   }
-  const Result<std::vector<LoggedEvent>> log = read_event_log("1 tick\n2 tock\n");
-  EXPECT_THAT(log.error().message(), testing::HasSubstr("line 2 of the event log"));
 }
 
-/// Writes down what the coordinator is given.
+TEST(EventLogTest, RefusesNumbersThatTheirFieldsDoNotHold) {
+  const AgentId a{"a"};
+  const std::string rank = to_line(MessageFrom{a, RankReached{{1, 2}, 77, 3}}, TimePoint{});
+  const std::string step = to_line(MessageFrom{a, RankProgress{{1, 2}, 0, RankPhase::kStep, 1, 1, 0}}, TimePoint{});
+  const auto with = [](std::string line, const std::string& old, const std::string& other) {
+    return line.replace(line.find(old), old.size(), other);
+  };
+  ASSERT_TRUE(logged_event_from(rank));
+
+  EXPECT_FALSE(logged_event_from(with(rank, " 77 ", " 4294967373 "))) << "an int of 64 bits";
+  EXPECT_FALSE(logged_event_from(with(rank, " 1 2 77", " -1 2 77"))) << "a term below 0";
+  EXPECT_FALSE(logged_event_from(with(step, " 1 2 0 2 ", " 1 2 0 3 "))) << "no such phase";
+  EXPECT_FALSE(logged_event_from("1 stop =why 130 2")) << "neither true nor false";
+}
+
+TEST(EventLogTest, KeepsTheLargestNumbers) {
+  const std::string line = to_line(MessageFrom{{"a"}, Heartbeat{UINT64_MAX, INT64_MIN}}, TimePoint{});
+
+  const Result<LoggedEvent> read = logged_event_from(line);
+
+  ASSERT_TRUE(read);
+  EXPECT_EQ(to_line(read->event, read->at), line);
+}
+
+TEST(EventLogTest, BeginsWithWhatTheCoordinatorWasMadeFrom) {
+  const std::string begin = to_line(LoggedBegin{{.max_nodes = 7, .max_node_losses = 2}, {}});
+
+  const Result<EventLog> log = read_event_log(begin + "\n1 tick\n2 ti");
+  ASSERT_TRUE(log) << log.error().to_string();
+  EXPECT_EQ(log->begin.settings.max_nodes, 7);
+  EXPECT_EQ(log->begin.settings.max_node_losses, 2);
+  EXPECT_EQ(log->begin.settings.max_preemptions, std::nullopt);
+  EXPECT_EQ(log->events.size(), 1u);
+
+  EXPECT_THAT(read_event_log(begin + "\n2 tock\n").error().message(), testing::HasSubstr("line 2 of the event log"));
+  EXPECT_THAT(read_event_log("1 tick\n").error().message(), testing::HasSubstr("line 1 of the event log"));
+  EXPECT_FALSE(read_event_log(""));
+}
+
+/// Writes down what coordinators are made from and given.
 class EventLogReplayTest : public CoordinatorFixture {
  protected:
+  void begin(const Settings& settings, const Journal& journal = {}) {
+    coordinator_.emplace(settings, journal);
+    actions_.clear();
+    log_ = to_line(LoggedBegin{settings, journal}) + "\n";
+    at_logged(Tick{});
+  }
   void at_logged(const Event& event) {
     log_ += to_line(event, now_) + "\n";
     at(event);
+    for (const Action& action :
+         std::vector<Action>(actions_.begin() + static_cast<std::ptrdiff_t>(seen_), actions_.end())) {
+      if (const auto* entry = std::get_if<WriteJournal>(&action)) journal_ += to_line(entry->entry) + "\n";
+    }
+    seen_ = actions_.size();
   }
   void hear(const std::string& agent, AgentMessage message) { at_logged(MessageFrom{{agent}, std::move(message)}); }
+  void tick_later(Nanoseconds duration) {
+    wait(duration);
+    at_logged(Tick{});
+  }
+  void expect_the_same_from_the_log() const {
+    const Result<EventLog> log = read_event_log(log_);
+    ASSERT_TRUE(log) << log.error().to_string();
+    Coordinator again(log->begin.settings, log->begin.journal);
+    std::vector<Action> repeated;
+    for (const LoggedEvent& logged : log->events) {
+      for (Action& action : again.handle(logged.event, logged.at)) repeated.push_back(std::move(action));
+    }
+    EXPECT_EQ(texts_of(repeated), texts_of(actions_));
+  }
+  void clear() {
+    actions_.clear();
+    seen_ = 0;
+  }
 
   std::string log_;
+  std::string journal_;
+  size_t seen_ = 0;
 };
 
 TEST_F(EventLogReplayTest, ReplayingALogGivesTheSameActions) {
-  const Settings settings{.min_nodes = 1, .max_nodes = 2, .ranks_per_node = 2, .max_restarts = 2, .scale_up_wait = 1s};
-  coordinator_.emplace(settings);
-  at_logged(Tick{});
+  begin({.min_nodes = 1, .max_nodes = 2, .ranks_per_node = 2, .max_restarts = 2, .scale_up_wait = 1s});
   at_logged(AgentJoined{{"a"}, {}});
-  wait(500ms);
-  at_logged(Tick{});
+  tick_later(500ms);
   hear("a", Heartbeat{1, 5});
   hear("a", RankProgress{generation(), 0, RankPhase::kStep, 1, 7, 0});
   hear("a", RankProgress{generation(), 1, RankPhase::kStep, 1, 7, 0});
   at_logged(AgentJoined{{"b"}, {}});
-  wait(1s);
-  at_logged(Tick{});
+  tick_later(1s);
   ASSERT_EQ(phase(), Phase::kHalting);
   hear("a", RankExited{generation(), exited(0, 3)});
   hear("a", GenerationStopped{generation()});
-  wait(2s);
-  at_logged(Tick{});
+  tick_later(2s);
   at_logged(StopRequested{"over", 130, true});
 
-  Coordinator again(settings);
-  std::vector<Action> repeated;
-  const std::vector<LoggedEvent> log = read_event_log(log_).value();
-  for (const LoggedEvent& logged : log) {
-    for (Action& action : again.handle(logged.event, logged.at)) repeated.push_back(std::move(action));
-  }
+  EXPECT_GT(actions_.size(), 20u);
+  expect_the_same_from_the_log();
+}
 
-  EXPECT_EQ(texts_of(repeated), texts_of(actions_));
-  EXPECT_GT(repeated.size(), 20u);
+TEST_F(EventLogReplayTest, TheLogOfACoordinatorThatReturnedIsEnough) {
+  NodeReport node;
+  node.hostname = "host";
+  const Settings settings{.max_restarts = 3, .max_strikes = 3, .max_node_losses = 4};
+  begin(settings);
+  at_logged(AgentJoined{{"a"}, node});
+  hear("a", RankExited{generation(), exited(0, 3)});
+  hear("a", GenerationStopped{generation()});
+  at_logged(StopRequested{"over", 130, false});
+
+  wait(3s);
+  clear();
+  begin(settings, read_journal(journal_).value());
+  at_logged(AgentJoined{{"a"}, node});
+  hear("a", RankExited{generation(), exited(0, 4)});
+  hear("a", GenerationStopped{generation()});
+
+  ASSERT_TRUE(outcome());
+  EXPECT_EQ(outcome()->restart_count, 1);
+  EXPECT_EQ(outcome()->exit_code, 130);
+  expect_the_same_from_the_log();
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ using namespace std::chrono_literals;
 struct Mutant {
   const char* name;
   void (*lift)(Rules& rules);
+  Scenario (*scenario)(uint64_t seed) = rough_scenario;
 };
 
 const Mutant kMutants[] = {
@@ -38,6 +39,21 @@ const Mutant kMutants[] = {
     {"LeasesForgottenInACrash", [](Rules& rules) { rules.recovers_leases = false; }},
     {"JournalWrittenTooLate", [](Rules& rules) { rules.journals_first = false; }},
     {"BudgetForgottenInACrash", [](Rules& rules) { rules.journals_budgets = false; }},
+    {"StopForgottenInACrash", [](Rules& rules) { rules.journals_stops = false; }},
+    {"RanksForgottenInACrash", [](Rules& rules) { rules.recovers_ranks = false; }},
+    {"LeaseOfAReturningAgentNotWatched", [](Rules& rules) { rules.watches_each_lease = false; }, late_return_scenario},
+    {"PatienceWithoutEnd", [](Rules& rules) { rules.loses_patience = false; }},
+    {"EndTakenForALoss", [](Rules& rules) { rules.tells_losses_from_ends = false; }},
+    {"LatecomersNotDismissed", [](Rules& rules) { rules.dismisses_latecomers = false; }},
+    {"StartedAfterAStop", [](Rules& rules) { rules.heeds_stops = false; }},
+    {"GrownBeforeTheFirstStep", [](Rules& rules) { rules.grows_after_steps = false; }},
+    {"GrownWhileRanksEnd", [](Rules& rules) { rules.grows_before_ends = false; }, late_joiner_scenario},
+    {"EndedByGrowth", [](Rules& rules) { rules.goes_on_after_growing = false; }},
+    {"ExpectedNodesNotAwaited", [](Rules& rules) { rules.awaits_expected_nodes = false; }},
+    {"NobodyBenched", [](Rules& rules) { rules.benches_nodes = false; }},
+    {"NodeLossesWithoutLimit", [](Rules& rules) { rules.limits_node_losses = false; }},
+    {"PreemptionsWithoutLimit", [](Rules& rules) { rules.limits_preemptions = false; }},
+    {"RequeueTakenForSuccess", [](Rules& rules) { rules.tells_requeue_from_success = false; }},
 };
 
 class RulesTest : public ::testing::TestWithParam<Mutant> {};
@@ -48,7 +64,7 @@ TEST_P(RulesTest, WithoutThisRuleTheSimulationBreaksWithinTwoHundredSeeds) {
   std::string broken;
   uint64_t seed = 0;
 
-  while (broken.empty() && seed < 200) broken = Simulation(rough_scenario(++seed), rules).run();
+  while (broken.empty() && seed < 200) broken = Simulation(GetParam().scenario(++seed), rules).run();
 
   EXPECT_NE(broken, "") << "no seed of 200 caught " << GetParam().name;
   std::printf("%s: caught by seed %llu: %s\n", GetParam().name, static_cast<unsigned long long>(seed), broken.c_str());
@@ -56,6 +72,25 @@ TEST_P(RulesTest, WithoutThisRuleTheSimulationBreaksWithinTwoHundredSeeds) {
 
 INSTANTIATE_TEST_SUITE_P(Mutants, RulesTest, ::testing::ValuesIn(kMutants),
                          [](const auto& mutant) { return std::string(mutant.param.name); });
+
+TEST(ShortestHistoryTest, LeavesOutWhatTheSameRuleDoesNotNeed) {
+  Rules rules;
+  rules.heeds_departures = false;
+  Scenario scenario;
+  std::string broken;
+  for (uint64_t seed = 1; broken.empty(); ++seed) {
+    scenario = rough_scenario(seed);
+    broken = Simulation(scenario, rules).run();
+  }
+
+  const Scenario shorter = shortest_scenario(scenario, rules);
+
+  EXPECT_LT(shorter.faults.size(), scenario.faults.size());
+  EXPECT_EQ(rule_in(Simulation(shorter, rules).run()), rule_in(broken));
+  const std::string history = shortest_history(scenario, rules);
+  EXPECT_EQ(rule_in(history.substr(0, history.find('\n'))), rule_in(broken));
+  EXPECT_NE(history.find(" joined "), std::string::npos) << history;
+}
 
 TEST(RulesOfTheRoughWorldTest, HoldWhereNoneIsLifted) {
   for (uint64_t seed = 1; seed <= 200; ++seed) {

@@ -9,13 +9,14 @@ using namespace std::chrono_literals;
 
 namespace {
 
-int64_t to_ms(Nanoseconds duration) { return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count(); }
-
 constexpr std::array<std::string_view, kNumFaultKinds> kNames = {"dies",
                                                                  "loses its connection",
                                                                  "goes deaf",
                                                                  "hangs",
                                                                  "freezes",
+                                                                 "hears nothing",
+                                                                 "is not heard",
+                                                                 "flaps",
                                                                  "is cut off with others",
                                                                  "loses beats",
                                                                  "has a failure of a rank",
@@ -24,7 +25,8 @@ constexpr std::array<std::string_view, kNumFaultKinds> kNames = {"dies",
                                                                  "joins",
                                                                  "(user) asks to stop",
                                                                  "(user) asks to stop at once",
-                                                                 "(coordinator) crashes"};
+                                                                 "(coordinator) crashes",
+                                                                 "(coordinator) pauses"};
 
 bool is_rare(FaultKind kind) {
   return kind == FaultKind::kStops || kind == FaultKind::kStopsAtOnce || kind == FaultKind::kLeaves;
@@ -37,6 +39,7 @@ Fault random_fault(Dice& dice, int num_agents, Nanoseconds until) {
   fault.at = std::chrono::microseconds(dice.between(0, until.count() / 1'000));
   fault.agent = static_cast<uint32_t>(dice.between(0, num_agents));  // one of them may have come later
   fault.duration = std::chrono::milliseconds(dice.chance(0.7) ? dice.between(20, 1'500) : dice.between(1'500, 6'000));
+  if (fault.kind == FaultKind::kFlaps) fault.duration *= 3;
   if (fault.kind == FaultKind::kDies && dice.chance(0.3)) fault.duration = 0ns;
   return fault;
 }
@@ -119,6 +122,7 @@ Scenario usual_scenario(uint64_t seed) {
   Scenario scenario{seed, random_settings(dice, static_cast<int>(dice.between(2, dice.chance(0.5) ? 16 : 64)))};
   scenario.num_agents = static_cast<int>(dice.between(scenario.settings.min_nodes, scenario.settings.max_nodes + 2));
   scenario.total_steps = dice.between(40, 200);
+  scenario.slack = 60s;  // of so many messages some are late enough to cost a generation
   add_faults(scenario, dice, dice.between(0, 12), 12s);
   return scenario;
 }
@@ -130,6 +134,10 @@ Scenario large_scenario(uint64_t seed, int num_nodes) {
   // As much goes wrong in the whole job as on a few nodes: otherwise no generation of so many lives for long.
   scenario.late = 2.0 / num_nodes;
   scenario.disorder = 1.0 / num_nodes;
+  scenario.answers_never = scenario.has_no_steps = scenario.gets_stuck = 0.5 / num_nodes;
+  scenario.answers_late = 2.0 / num_nodes;
+  scenario.obeys_late = 0.5 / num_nodes;
+  scenario.slack = 60s;
   scenario.settings.min_nodes = num_nodes - num_nodes / 10;
   scenario.settings.expected_nodes = 0;
   scenario.settings.max_node_losses.reset();

@@ -8,12 +8,14 @@
 #include <queue>
 #include <set>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 #include "rendezvous/coordinator.h"
 #include "rendezvous/scenario.h"
+#include "rendezvous/transitions.h"
 
 namespace fabric::rendezvous {
 
@@ -26,7 +28,7 @@ struct SimulationCounts {
   uint64_t messages = 0;  ///< to agents, but for answers to heartbeats
   uint64_t scale_ups = 0;
   uint64_t benched = 0;
-  std::array<std::array<uint64_t, kNumPhases>, kNumPhases> moves{};
+  std::array<uint64_t, kNumTransitions> transitions{};
   std::array<uint64_t, kNumFaultKinds> faults{};
 
   void add(const SimulationCounts& other);
@@ -54,14 +56,17 @@ class Simulation {
   };
   struct SimAgent {
     AgentId id;
+    std::string hostname;
     bool alive = true;
+    bool is_leaving = false;  // says goodbye once its ranks are gone
     bool has_connection = false;
-    bool is_deaf = false;     // its connection loses everything
-    bool is_lying = false;    // it keeps on doing so
-    uint32_t epoch = 0;       // of its connection; messages of an older one are lost
-    uint32_t host_epoch = 0;  // of the connection that the coordinator knows, 0: none
-    TimePoint up, down;       // when the last message in each direction arrives: most keep their order
-    TimePoint hangs_until, frozen_until, cut_until, loses_beats_until;
+    bool is_deaf = false;           // its connection loses everything
+    bool is_lying = false;          // it keeps on doing so
+    uint32_t epoch = 0;             // of its connection; messages of an older one are lost
+    uint32_t host_epoch = 0;        // of the connection that the coordinator knows, 0: none
+    TimePoint up, up_latest, down;  // when the last message in each direction arrives: most keep their order
+    TimePoint hangs_until, frozen_until, loses_beats_until, flaps_until;
+    TimePoint cut_up_until, cut_down_until;  // what is said in that direction is held back
     uint64_t sequence = 0;
     std::array<TimePoint, 64> beats;  // when those were sent, by sequence
     TimePoint joined;
@@ -69,16 +74,33 @@ class Simulation {
     GenerationId newest;  // of which it was told anything; an older one is refused
     GenerationId generation;
     std::optional<int> last_node_rank;
-    uint32_t placed_epoch = 0;  // of its connection when it was placed last
+    GenerationId placed_in;   // the newest generation that it is a member of, as the journal says
+    bool keeps_rank = false;  // the coordinator has not had to forget it since
+    TimePoint heard;          // when the coordinator answered it last
     std::vector<SimRank> ranks;
     int num_alive = 0;
     bool killing = false;
     bool lease_is_watched = false;
     int64_t first_step = 0;
-    GenerationId placed_in;
     bool counts_as_running = false;
     bool was_dismissed = false;
     TimePoint started;
+  };
+  /// What the coordinator has been told of the generation that is in the journal last.
+  struct Told {
+    GenerationId generation;
+    std::set<uint32_t> members;
+    int world_size = 0;
+    std::set<uint32_t> confirmed;
+    std::set<int> stepped, ended;  // ranks
+    bool has_failed = false;       // a rank, and not because of others
+    bool has_lost = false;         // a member, without a word
+    bool has_said_goodbye = false;
+    bool is_inherited = false;
+    bool is_resized = false;
+    bool is_concluded = false;
+    bool must_charge = false;  // it ended because of a departure
+    bool has_charged = false;
   };
   enum class Kind : uint8_t {
     kConnect,
@@ -89,6 +111,7 @@ class Simulation {
     kArrivesDown,
     kLost,
     kReset,
+    kBreaks,
     kGone,
     kLeaseEnds,
     kFirstStep,
@@ -119,6 +142,8 @@ class Simulation {
   // simulation.cc: the world and the coordinator's host
   void push(Nanoseconds delay, Due due);
   void push_at(TimePoint at, Due due);
+  std::optional<TimePoint> next_tick();
+  bool is_over() const { return outcome_.has_value() && num_living_ == 0; }
   void step(const Due& due);
   void step_rank(SimAgent& agent, const Due& due);
   void step_world(const Due& due);
@@ -130,19 +155,20 @@ class Simulation {
   bool perform(const Action& action);
   void perform_send(const SendTo& action);
   void drop(uint32_t agent, Nanoseconds delay);
-  void crash();
+  void crash_soon(int64_t actions, Nanoseconds away);
+  void crash(const Action& during);
   void come_back();
   uint32_t index_of(const AgentId& id) const;
   void remember(const std::string& text);
 
   // simulation_network.cc: connections, messages and faults
-  void add_agent();
+  void add_agent(const std::string& hostname = {});
   void connect(uint32_t index);
   void disconnect(uint32_t index);
   void join_arrives(const Due& due);
   void beat(const Due& due);
   void ack_arrives(const Due& due);
-  TimePoint arrival(SimAgent& agent, TimePoint& last);
+  TimePoint arrival(TimePoint cut_until, TimePoint& last);
   void say(uint32_t index, AgentMessage message);
   void tell(uint32_t index, const CoordinatorMessage& message);
   void arrives_up(const Due& due);
@@ -150,6 +176,10 @@ class Simulation {
   void happen(const Fault& fault);
   void happen_to(uint32_t index, const Fault& fault);
   void die(uint32_t index, const Fault& fault);
+  void cut(SimAgent& agent, Nanoseconds duration);
+  void break_connection(uint32_t index);
+  void pause(Nanoseconds duration);
+  void vanish(SimAgent& agent);
   void freeze(uint32_t index, const Fault& fault);
   void thaw(uint32_t index);
   void lie(uint32_t index);
@@ -169,6 +199,7 @@ class Simulation {
   void lease_ends(uint32_t index);
   int64_t step_of(const SimAgent& agent) const;
   void end_rank(uint32_t index, size_t rank, ExitReport report);
+  void stopped(uint32_t index, const GenerationId& generation);
   void rank_ends(const Due& due);
   void kill_ranks(uint32_t index);
   void kill_at_once(uint32_t index);
@@ -176,12 +207,34 @@ class Simulation {
   void reach_step(const Due& due);
   void write(uint32_t index, const GenerationId& generation);
 
+  // simulation_told.cc: what the coordinator has been told, and what must follow from it
+  bool may_have_ranks(uint32_t index) const;
+  bool is_benched(const SimAgent& agent) const;
+  void note(const Event& event);
+  void note_message(uint32_t index, const AgentMessage& message);
+  void note_departure(uint32_t index, bool is_announced);
+  void note_drop(uint32_t index);
+  void note_answer(SimAgent& agent);
+  void note_return();
+  void note_record(const Record& record);
+  void note_entry(const TermBegun&) {}
+  void note_entry(const GenerationIssued& entry);
+  void note_entry(const BudgetSpent& entry);
+  void note_entry(const NodeStruck& entry);
+  void note_entry(const StopAsked&) { stop_asked_ = true; }
+  void note_entry(const JobEnded&) {}
+  void check_members(const GenerationIssued& entry);
+  void check_scale_up();
+  void check_stopping();
+  void check_outcome();
+
   // simulation_rules.cc: what must hold
-  void check_departure(const Event& event);
+  void check_departures(const Event& event, const std::vector<Action>& actions);
+  void check_departure(const AgentId& gone);
   void check_start(const SendTo& action, const GenerationPlan& plan);
+  void check_leases(const GenerationId& next);
   void check_generation();
   void check_restart();
-  void check_spent(const RestartHistory& history);
   void check_members_known();
   void check_end();
   void check_write(const GenerationId& generation);
@@ -205,12 +258,25 @@ class Simulation {
   uint64_t order_ = 0;
   int64_t crash_after_ = -1;  // actions; -1: not to be expected
   Nanoseconds away_{0};
+  TimePoint paused_until_;
+  std::optional<TimePoint> tick_for_;  // the deadline that the next tick is for, and how late that is
+  Nanoseconds tick_late_{0};
+  int num_living_ = 0;
   int64_t saved_step_ = -1;
   std::set<GenerationId> impaired_;  // a rank of it is gone too early; the others wait in a collective for ever
 
   std::map<GenerationId, int> running_;  // nodes with ranks that are alive and move
-  GenerationId newest_issued_;
-  GenerationId previous_;                                   // the last one of which all plans were sent
+  Told told_;
+  std::map<std::string, int> strikes_;  // by hostname
+  RestartHistory spent_;
+  bool stop_asked_ = false;                                   // and in the journal
+  std::set<GenerationId> failed_;                             // a rank of it has failed, or its lease has ended it
+  std::set<std::pair<GenerationId, std::string>> failed_on_;  // and on which node a rank has failed
+  std::map<GenerationId, int> succeeded_;                     // how many of its ranks have ended with 0
+  TimePoint life_began_;                                      // of this coordinator
+  bool returned_ended_ = false;                               // its journal says that the job is over
+  std::optional<TimePoint> must_end_by_;                      // the generation that is being stopped
+  std::optional<TimePoint> gathers_since_;
   GenerationId first_step_of_;                              // the newest generation that has ended a step
   std::vector<std::pair<uint32_t, GenerationPlan>> plans_;  // of the generation that this event starts
   std::vector<TimePoint> restarts_;
@@ -223,6 +289,12 @@ class Simulation {
   bool keeps_history_ = false;
   std::deque<std::string> history_;
 };
+
+/// Returns `broken` without its numbers: names, times and generations differ where fewer faults happen.
+std::string rule_in(std::string_view broken);
+
+/// Leaves out faults and agents as long as the same rule breaks without them.
+Scenario shortest_scenario(Scenario scenario, const Rules& rules = {});
 
 /// Returns what broke, and the shortest history of it that was found: faults are left out of `scenario` as long as a rule
 /// breaks without them, then the run is told.

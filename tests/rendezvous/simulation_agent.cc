@@ -25,7 +25,7 @@ void Simulation::receive(uint32_t index, const Welcome&) {
 void Simulation::receive(uint32_t index, const StartGeneration& message) {
   SimAgent& agent = agents_[index];
   const GenerationPlan& plan = message.plan;
-  if (plan.generation <= agent.newest) return;
+  if (plan.generation <= agent.newest || agent.is_leaving) return;
   if (agent.num_alive > 0) return broken("an agent with ranks must not be told to start others");
   agent.newest = agent.generation = plan.generation;
   agent.killing = false;
@@ -34,7 +34,8 @@ void Simulation::receive(uint32_t index, const StartGeneration& message) {
   agent.ranks.assign(static_cast<size_t>(plan.local_world_size), {});
   if (agent.acknowledged + scenario_.settings.lease <= now_) {
     impaired_.insert(plan.generation);
-    return say(index, GenerationStopped{plan.generation});
+    failed_.insert(plan.generation);
+    return stopped(index, plan.generation);
   }
   agent.num_alive = plan.local_world_size;
   set_running(agent, true);
@@ -97,21 +98,20 @@ void Simulation::reach_step(const Due& due) {
 
 void Simulation::receive(uint32_t index, const StopGeneration& message) {
   SimAgent& agent = agents_[index];
-  if (message.generation < agent.newest) return;
+  if (message.generation < agent.newest || (agent.is_leaving && agent.num_alive == 0)) return;
   agent.newest = message.generation;
   if (agent.generation != message.generation || agent.num_alive == 0) {
     return say(index, GenerationStopped{message.generation});
   }
-  push(std::chrono::milliseconds(message.grace_ms),
+  const Nanoseconds busy = dice_.chance(scenario_.obeys_late) ? ms(1'500, 4'000) : Nanoseconds(0);
+  push(std::chrono::milliseconds(message.grace_ms) + busy,
        {.kind = Kind::kGraceEnds, .agent = index, .generation = agent.generation});
 }
 
 void Simulation::receive(uint32_t index, const Shutdown&) {
   SimAgent& agent = agents_[index];
   kill_at_once(index);
-  agent.alive = false;
-  agent.has_connection = false;
-  ++agent.epoch;
+  vanish(agent);
 }
 
 // ---- leases ------------------------------------------------------------------------------------------------------------
@@ -128,6 +128,7 @@ void Simulation::lease_ends(uint32_t index) {
   agent.lease_is_watched = false;
   if (agent.num_alive == 0) return;
   if (agent.acknowledged + scenario_.settings.lease + scenario_.overstay > now_) return watch_lease(index);
+  failed_.insert(agent.generation);
   kill_ranks(index);
 }
 
@@ -150,6 +151,9 @@ void Simulation::rank_ends(const Due& due) {
     if (!dice_.chance(0.3)) return;
     report.exit_code = 1;
     report.exception_type = "fabric::PeerError";
+    failed_.insert(agent.generation);
+  } else {
+    ++succeeded_[agent.generation];
   }
   end_rank(due.agent, due.rank, report);
 }
@@ -164,7 +168,13 @@ void Simulation::end_rank(uint32_t index, size_t rank, ExitReport report) {
   say(index, RankExited{agent.generation, report});
   if (agent.num_alive > 0) return;
   set_running(agent, false);
-  say(index, GenerationStopped{agent.generation});
+  stopped(index, agent.generation);
+}
+
+// Goodbye says that too.
+void Simulation::stopped(uint32_t index, const GenerationId& generation) {
+  if (agents_[index].is_leaving) return push(0ns, {.kind = Kind::kSaysGoodbye, .agent = index});
+  say(index, GenerationStopped{generation});
 }
 
 void Simulation::kill_ranks(uint32_t index) {

@@ -9,9 +9,12 @@ namespace fabric::rendezvous {
 
 using namespace std::chrono_literals;
 
-void Simulation::add_agent() {
+void Simulation::add_agent(const std::string& hostname) {
   const uint32_t index = static_cast<uint32_t>(agents_.size());
-  agents_.emplace_back().id = {concat('n', index)};
+  SimAgent& agent = agents_.emplace_back();
+  agent.id = {concat('n', index)};
+  agent.hostname = hostname.empty() ? concat('h', index) : hostname;
+  ++num_living_;
   push(ms(0, 900), {.kind = Kind::kConnect, .agent = index});
 }
 
@@ -23,7 +26,7 @@ void Simulation::connect(uint32_t index) {
   ++agent.epoch;
   agent.joined = now_;
   agent.beats.fill({});
-  agent.up = agent.down = now_;
+  agent.up = agent.up_latest = agent.down = now_;
   say(index, Join{agent.id, {}});
   push(0ns, {.kind = Kind::kBeat, .agent = index, .epoch = agent.epoch});
 }
@@ -46,7 +49,13 @@ void Simulation::join_arrives(const Due& due) {
   if (agent.epoch != due.epoch) return;
   agent.host_epoch = due.epoch;
   ++joins_;
-  handle(AgentJoined{agent.id, {}});
+  if (now_ < agent.flaps_until) {
+    agent.is_deaf = true;
+    push(ms(50, 300), {.kind = Kind::kBreaks, .agent = due.agent, .epoch = due.epoch});
+  }
+  NodeReport node;
+  node.hostname = agent.hostname;
+  handle(AgentJoined{agent.id, std::move(node)});
 }
 
 void Simulation::beat(const Due& due) {
@@ -60,8 +69,8 @@ void Simulation::beat(const Due& due) {
   agent.beats[++agent.sequence % agent.beats.size()] = now_;
   const bool is_lost = agent.is_deaf || (now_ < agent.loses_beats_until && dice_.chance(0.5));
   const Due beat{.kind = Kind::kBeatArrives, .agent = due.agent, .epoch = due.epoch, .data = agent.sequence};
-  if (!is_lost) push_at(arrival(agent, agent.up), beat);
-  if (!is_lost && dice_.chance(scenario_.disorder)) push_at(arrival(agent, agent.up), beat);
+  if (!is_lost) push_at(arrival(agent.cut_up_until, agent.up), beat);
+  if (!is_lost && dice_.chance(scenario_.disorder)) push_at(arrival(agent.cut_up_until, agent.up), beat);
   push(scenario_.settings.heartbeat_interval, due);
 }
 
@@ -73,8 +82,8 @@ void Simulation::ack_arrives(const Due& due) {
 }
 
 // Most messages keep their order, a few come when they like; none crosses a cut before it is mended.
-TimePoint Simulation::arrival(SimAgent& agent, TimePoint& last) {
-  const TimePoint at = std::max(now_, agent.cut_until) + (dice_.chance(scenario_.late) ? ms(30, 800) : ms(1, 30));
+TimePoint Simulation::arrival(TimePoint cut_until, TimePoint& last) {
+  const TimePoint at = std::max(now_, cut_until) + (dice_.chance(scenario_.late) ? ms(30, 800) : ms(1, 30));
   if (dice_.chance(scenario_.disorder)) return at;
   last = std::max(last, at);
   return last;
@@ -83,6 +92,8 @@ TimePoint Simulation::arrival(SimAgent& agent, TimePoint& last) {
 void Simulation::say(uint32_t index, AgentMessage message) {
   SimAgent& agent = agents_[index];
   if (!agent.has_connection || agent.is_deaf) return;
+  // Nothing is overtaken by the word that nothing more will come.
+  const bool is_last = std::holds_alternative<GenerationStopped>(message) || std::holds_alternative<Goodbye>(message);
   for (int copies = dice_.chance(scenario_.disorder) ? 2 : 1; copies > 0; --copies) {
     if (free_up_.empty()) {
       free_up_.push_back(static_cast<uint32_t>(up_.size()));
@@ -91,7 +102,10 @@ void Simulation::say(uint32_t index, AgentMessage message) {
     const uint32_t place = free_up_.back();
     free_up_.pop_back();
     up_[place] = message;
-    push_at(arrival(agent, agent.up), {.kind = Kind::kArrivesUp, .agent = index, .epoch = agent.epoch, .data = place});
+    TimePoint at = arrival(agent.cut_up_until, agent.up);
+    if (is_last) at = std::max(at, agent.up_latest);
+    agent.up_latest = std::max(agent.up_latest, at);
+    push_at(at, {.kind = Kind::kArrivesUp, .agent = index, .epoch = agent.epoch, .data = place});
   }
 }
 
@@ -106,7 +120,7 @@ void Simulation::tell(uint32_t index, const CoordinatorMessage& message) {
     const uint32_t place = free_down_.back();
     free_down_.pop_back();
     down_[place] = message;
-    push_at(arrival(agent, agent.down),
+    push_at(arrival(agent.cut_down_until, agent.down),
             {.kind = Kind::kArrivesDown, .agent = index, .epoch = agent.host_epoch, .data = place});
   }
 }
@@ -141,14 +155,14 @@ void Simulation::happen(const Fault& fault) {
     case FaultKind::kStopsAtOnce:
       return push(0ns, {.kind = Kind::kAsksToStop, .data = fault.kind == FaultKind::kStopsAtOnce ? 1u : 0u});
     case FaultKind::kCrashes:
-      crash_after_ = dice_.between(0, 12);
-      away_ = fault.duration;
-      return;
+      return crash_soon(dice_.between(0, 12), fault.duration);
     case FaultKind::kIsCutOff:
       for (uint32_t i = fault.agent; i < std::min<size_t>(fault.agent + 4, agents_.size()); ++i) {
-        agents_[i].cut_until = std::max(agents_[i].cut_until, now_ + fault.duration);
+        cut(agents_[i], fault.duration);
       }
       return;
+    case FaultKind::kPauses:
+      return pause(fault.duration);
     default:
       if (fault.agent < agents_.size() && agents_[fault.agent].alive) happen_to(fault.agent, fault);
   }
@@ -160,9 +174,16 @@ void Simulation::happen_to(uint32_t index, const Fault& fault) {
     case FaultKind::kDies:
       return die(index, fault);
     case FaultKind::kBreaks:
-      if (!agent.has_connection) return;
-      push(ms(1, 50), {.kind = Kind::kLost, .agent = index, .epoch = agent.epoch});
-      return disconnect(index);
+      return break_connection(index);
+    case FaultKind::kFlaps:
+      agent.flaps_until = now_ + fault.duration;
+      return break_connection(index);
+    case FaultKind::kHearsNothing:
+      agent.cut_down_until = std::max(agent.cut_down_until, now_ + fault.duration);
+      return;
+    case FaultKind::kIsNotHeard:
+      agent.cut_up_until = std::max(agent.cut_up_until, now_ + fault.duration);
+      return;
     case FaultKind::kGoesDeaf:
       agent.is_deaf = true;
       return;
@@ -180,23 +201,46 @@ void Simulation::happen_to(uint32_t index, const Fault& fault) {
       agent.is_lying = true;
       return lie(index);
     case FaultKind::kLeaves:
-      kill_ranks(index);
-      return push(300ms, {.kind = Kind::kSaysGoodbye, .agent = index});
+      agent.is_leaving = true;
+      if (agent.num_alive == 0) return push(0ns, {.kind = Kind::kSaysGoodbye, .agent = index});
+      return kill_ranks(index);
     default:
       return;
   }
+}
+
+void Simulation::cut(SimAgent& agent, Nanoseconds duration) {
+  agent.cut_up_until = std::max(agent.cut_up_until, now_ + duration);
+  agent.cut_down_until = std::max(agent.cut_down_until, now_ + duration);
+}
+
+void Simulation::break_connection(uint32_t index) {
+  const SimAgent& agent = agents_[index];
+  if (!agent.has_connection) return;
+  push(ms(1, 50), {.kind = Kind::kLost, .agent = index, .epoch = agent.epoch});
+  disconnect(index);
+}
+
+void Simulation::pause(Nanoseconds duration) {
+  if (!coordinator_) return;
+  paused_until_ = std::max(paused_until_, now_ + duration);
+  if (must_end_by_) must_end_by_ = *must_end_by_ + duration;
+}
+
+void Simulation::vanish(SimAgent& agent) {
+  if (std::exchange(agent.alive, false)) --num_living_;
+  agent.has_connection = false;
+  ++agent.epoch;
 }
 
 void Simulation::die(uint32_t index, const Fault& fault) {
   SimAgent& agent = agents_[index];
   if (agent.num_alive > 0) impaired_.insert(agent.generation);
   kill_at_once(index);
-  agent.alive = false;
   const Kind how = dice_.chance(0.3) ? Kind::kGone : Kind::kLost;
   if (dice_.chance(0.6)) push(ms(1, 50), {.kind = how, .agent = index, .epoch = agent.host_epoch});
-  agent.has_connection = false;
-  ++agent.epoch;
-  if (fault.duration > 0ns) add_agent();
+  vanish(agent);
+  if (fault.duration > 0ns) add_agent(std::string(agent.hostname));
 }
 
 // Its ranks stand still: they run again when it goes on, unless their lease has ended meanwhile.
@@ -214,16 +258,17 @@ void Simulation::thaw(uint32_t index) {
   write(index, agent.generation);
   if (agent.acknowledged + scenario_.settings.lease + scenario_.overstay <= now_) {
     impaired_.insert(agent.generation);
+    failed_.insert(agent.generation);
     kill_at_once(index);
-    return say(index, GenerationStopped{agent.generation});
+    return stopped(index, agent.generation);
   }
   set_running(agent, true);
 }
 
 void Simulation::lie(uint32_t index) {
   SimAgent& agent = agents_[index];
-  if (newest_issued_.counter == 0) return;
-  GenerationId old = newest_issued_;
+  if (told_.generation.counter == 0) return;
+  GenerationId old = told_.generation;
   if (old.counter > 1) {
     --old.counter;
   } else if (old.term > 1) {
@@ -243,9 +288,8 @@ void Simulation::lie(uint32_t index) {
 void Simulation::leave(uint32_t index) {
   SimAgent& agent = agents_[index];
   if (!agent.alive) return;
-  kill_at_once(index);
   say(index, Goodbye{"the node is taken away"});
-  agent.alive = false;
+  vanish(agent);
   push(ms(900, 1'000), {.kind = Kind::kLost, .agent = index, .epoch = agent.host_epoch});
 }
 
@@ -254,6 +298,8 @@ void Simulation::fail_rank(uint32_t index) {
   for (size_t i = 0; i < agent.ranks.size(); ++i) {
     if (!agent.ranks[i].alive || agent.killing) continue;
     impaired_.insert(agent.generation);
+    failed_.insert(agent.generation);
+    failed_on_.insert({agent.generation, agent.hostname});
     ExitReport report;
     report.exit_code = 7;
     report.last_step = step_of(agent);

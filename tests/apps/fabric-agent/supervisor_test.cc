@@ -343,6 +343,20 @@ TEST(SupervisorTest, RunsNothingUnderALapsedLease) {
   EXPECT_TRUE(rig.run_until_stopped());
 }
 
+TEST(SupervisorTest, ConfirmsTheEndOfAGenerationThatItDoesNotRunAndNeverRunsItThen) {
+  SupervisorRig rig;
+
+  rig.order(StopGeneration{{1, 2}, 0, "rank 3 failed"});
+  ASSERT_TRUE(rig.run_until_stopped(1));
+  rig.start(rig.plan("train", 1, 2));  // it was on its way for longer
+  rig.start(rig.plan("train", 1, 3));
+  ASSERT_TRUE(rig.run_until_stopped(2));
+
+  EXPECT_EQ(rig.all<GenerationStopped>()[0].generation, (GenerationId{1, 2}));
+  EXPECT_EQ(rig.all<GenerationStopped>()[1].generation, (GenerationId{1, 3}));
+  EXPECT_EQ(rig.all<RankExited>().size(), 1u);
+}
+
 TEST(SupervisorTest, RunsGenerationsOneAfterTheOther) {
   SupervisorRig rig;
   rig.start(rig.plan("wait", 1, 1));
@@ -365,7 +379,7 @@ TEST(SupervisorTest, EndsAllAndSaysGoodbyeOnShutdown) {
   rig.order(Shutdown{75, "done"});
   ASSERT_TRUE(rig.run_until([&] { return !rig.all<Goodbye>().empty(); }));
 
-  EXPECT_EQ(rig.all<GenerationStopped>().size(), 1u);
+  EXPECT_THAT(rig.all<GenerationStopped>(), IsEmpty()) << "goodbye says it";
   EXPECT_EQ(rig.all<Goodbye>().front().reason, "done");
   EXPECT_EQ(rig.supervisor().exit_code(), 75);
   EXPECT_THAT(process::children(), IsEmpty());
