@@ -127,8 +127,10 @@ std::vector<PlannedFact> facts_of(const RunPlan& plan, const RunRequest& request
   FactList facts(plan);
   facts.add("job", plan.job_name, facts.source("name"));
   facts.add("program", facts.text("program"), facts.source("program"));
+  const bool is_flag = request.runs_directory_source.kind == job::ValueSource::Kind::kFlag;
   facts.add("run directory", base.run_directory,
-            concat(describe(request.runs_directory_source), request.run_id.empty() ? "" : "; --run-id"));
+            concat(is_flag ? request.runs_directory_source.text : facts.source("output.directory"),
+                   request.run_id.empty() ? "" : "; --run-id"));
   facts.add("environment", plan.cluster.environment, plan.cluster.evidence);
   add_nodes(plan, facts);
   facts.add("devices", concat(base.local_world_size, " on each node"), facts.source("fabric.devices"));

@@ -59,7 +59,8 @@ void add_rank_commands(const RunRequest& request, const GenerationPlan& plan, st
 }
 
 std::vector<PlannedCommand> commands_of(const RunRequest& request, const GenerationPlan& plan) {
-  const std::string agents = describe(job::source_of(request.job.sources, "cluster.simulate_nodes"));
+  const std::string agents =
+      describe(job::source_of(request.job.sources, "cluster.simulate_nodes"), "one for this machine");
   std::vector<PlannedCommand> commands;
   for (size_t node = 0; node < request.local_nodes.size(); ++node) {
     const std::string& name = request.local_nodes[node].name;

@@ -27,6 +27,7 @@ std::string on_one_line(const std::string& message) {
 }  // namespace
 
 int Diagnostics::add_source(SourceText source) {
+  source.name = on_one_line(source.name);
   sources_.push_back(std::move(source));
   return static_cast<int>(sources_.size()) - 1;
 }

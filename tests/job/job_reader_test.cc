@@ -183,6 +183,7 @@ TEST(JobReaderTest, NamesTheOverrideThatIsWrong) {
   EXPECT_THAT(fault(kLeast, {"fabric..devices=1"}), HasSubstr("must have a name between its points"));
   EXPECT_THAT(fault(kLeast, {"name.first=x"}), HasSubstr("leads through a value"));
   EXPECT_THAT(fault(kLeast, {"args.a=[1"}), HasSubstr("--set args.a:1:"));
+  EXPECT_THAT(fault(kLeast, {"args.a\nb=[1"}), HasSubstr("--set args.a\\nb:1:")) << "on one line";
 }
 
 TEST(JobReaderTest, RefusesWhatIsNoTextFile) {

@@ -189,7 +189,7 @@ TEST_F(DryRunTest, EveryFactHasASource) {
     sources.emplace(fact.at("name"), fact.at("source"));
   }
   EXPECT_EQ(sources.at("run directory"), "--run-dir; --run-id");
-  EXPECT_EQ(sources.at("devices"), "job.yaml:3:35");
+  EXPECT_EQ(sources.at("devices"), "job.yaml:3:37");
   EXPECT_EQ(sources.at("strategy"), "environment, LT_STRATEGY");
   EXPECT_THAT(sources.at("nodes"), HasSubstr("elastic.max_nodes: job.yaml:4:22"));
   EXPECT_EQ(sources.at("binding"), "default");
