@@ -22,12 +22,16 @@ Ends with the first failing rank's exit code, or with
 `fabric-run validate JOB` checks a job file, `fabric-run explain JOB` prints what would be started and where each
 value comes from, `fabric-run schema` prints a JSON schema of job files for editors. None of them starts anything.)";
 
+std::string not_empty(const std::string& text) {
+  return text.empty() ? "must be a name, but is empty; leave the option out for its default" : "";
+}
+
 template <class JobCommand>
 void describe_job(CLI::App& app, JobCommand& command) {
   app.add_option("JOB", command.job, "The job file (YAML; docs/job-file.md)")->required();
   app.add_option("--profile", command.profile, "Lay this one of the job's profiles over it")
       ->type_name("NAME")
-      ->check([](const std::string& name) { return name.empty() ? "must be a name, but is empty" : ""; });
+      ->check(not_empty);
   app.add_option("--set", command.overrides,
                  "Set a key of the job, as in --set args.epochs=3; may be given several times")
       ->type_name("PATH=VALUE")
@@ -68,7 +72,8 @@ void describe_run(CLI::App& app, RunCommand& run) {
   app.footer(kFooter);
   describe_job(app, run);
   app.add_option("--run-dir", run.runs_directory, "Directory in which the run's directory is made (default: runs)")
-      ->type_name("DIR");
+      ->type_name("DIR")
+      ->check(not_empty);
   app.add_option("--run-id", run.run_id, "Name of the run and of its directory (default: job name, time, 4 hex digits)")
       ->type_name("ID")
       ->check([](const std::string& id) {

@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <optional>
+#include <set>
 #include <sstream>
 #include <string>
+#include <utility>
 
 #include "cluster/cluster_environment.h"
 #include "command_line.h"
@@ -62,38 +65,49 @@ int run(const RunCommand& command) {
   return fail(exit_code::kFailure, exit_code.status());
 }
 
-/// Reads the job as it is with `profile`; says what is wrong with it. Returns an exit code.
-int validate(const ValidateCommand& command, const std::string& profile, job::ResolvedJob& job) {
+/// What `validate` found so far.
+struct Validation {
+  std::vector<std::string> profiles{};
+  std::set<std::string> not_checked{};  ///< messages about programs that are not there
+};
+
+/// Checks the job's program. It may be written before its program is built, or checked on another machine.
+std::optional<Refusal> check_program_of(const job::ResolvedJob& job, Validation& validation) {
+  const Status program = check_program(job.spec.program).status();
+  if (program.ok()) return std::nullopt;
+  if (program.code() != StatusCode::kNotFound) return refusal_at(job::source_of(job.sources, "program"), program);
+  validation.not_checked.insert(program.message());
+  return std::nullopt;
+}
+
+/// Checks the job as it is with `profile`; says what is wrong with it. Returns an exit code.
+int validate(const ValidateCommand& command, const std::string& profile, Validation& validation) {
   job::Diagnostics diagnostics;
-  auto result = job::read_job(command.job, {command.overrides, profile, read_variables()}, diagnostics);
-  if (!result.ok()) {
-    const bool is_of_profile = !profile.empty() && command.profile.empty();
-    if (is_of_profile) std::fprintf(stderr, "fabric-run: with --profile %s:\n", profile.c_str());
-    return fail(diagnostics.is_usage_error() ? exit_code::kUsage : exit_code::kBadJob, result.status());
+  auto job = job::read_job(command.job, {command.overrides, profile, read_variables()}, diagnostics);
+  std::optional<Refusal> refusal;
+  if (!job.ok()) {
+    refusal = {diagnostics.is_usage_error() ? exit_code::kUsage : exit_code::kBadJob, job.status()};
+  } else {
+    refusal = check_program_of(*job, validation);
+    validation.profiles = std::move(job->profiles);
   }
-  job = std::move(*result);
-  return exit_code::kSuccess;
+  if (!refusal.has_value()) return exit_code::kSuccess;
+  const bool is_of_profile = !profile.empty() && command.profile.empty();
+  if (is_of_profile) std::fprintf(stderr, "fabric-run: with --profile %s:\n", profile.c_str());
+  return fail(refusal->exit_code, refusal->reason);
 }
 
 int run(const ValidateCommand& command) {
-  job::ResolvedJob job;
-  int code = validate(command, command.profile, job);
+  Validation validation;
+  int code = validate(command, command.profile, validation);
   if (code != exit_code::kSuccess) return code;
-  const std::vector<std::string> others = command.profile.empty() ? job.profiles : std::vector<std::string>{};
-  for (const std::string& profile : others) {
-    job::ResolvedJob ignored;
-    code = std::max(code, validate(command, profile, ignored));
-  }
+  const std::vector<std::string> others =
+      command.profile.empty() ? std::exchange(validation.profiles, {}) : std::vector<std::string>{};
+  for (const std::string& profile : others) code = std::max(code, validate(command, profile, validation));
   if (code != exit_code::kSuccess) return code;
-  const Status program = check_program(job.spec.program).status();
-  // A job may be written before its program is built, or checked on another machine.
-  if (!program.ok() && program.code() != StatusCode::kNotFound) {
-    const Refusal refusal = refusal_at(job::source_of(job.sources, "program"), program);
-    return fail(refusal.exit_code, refusal.reason);
-  }
   std::printf("%s: valid\n", command.job.c_str());
   for (const std::string& profile : others) std::printf("with --profile %s: valid\n", profile.c_str());
-  if (!program.ok()) std::printf("not checked: %s\n", program.message().c_str());
+  for (const std::string& message : validation.not_checked) std::printf("not checked: %s\n", message.c_str());
   return exit_code::kSuccess;
 }
 

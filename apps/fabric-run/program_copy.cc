@@ -37,35 +37,45 @@ class ContentHash {
   uint64_t hash_ = 0xcbf29ce484222325ULL;
 };
 
+/// What errno says of the program's file.
+tl::unexpected<CopyFailure> of_program(std::string_view action, const std::string& path) {
+  return tl::unexpected(CopyFailure{errno_status(errno, concat(action, " program '", path, "'")), true});
+}
+
+/// What errno says of the copy.
+tl::unexpected<CopyFailure> of_copy(const std::string& action) {
+  return tl::unexpected(CopyFailure{errno_status(errno, action)});
+}
+
 /// Copies what is left of `from`. The kernel shares the blocks where the file system can; it says EXDEV and the like where
 /// it cannot copy at all, and then read and write do.
-Status copy_bytes(int from, int to, const std::string& path) {
+tl::expected<void, CopyFailure> copy_bytes(int from, int to, const std::string& path) {
   while (true) {
     const ssize_t copied = ::copy_file_range(from, nullptr, to, nullptr, size_t{1} << 30, 0);
-    if (copied == 0) return ok_status();
+    if (copied == 0) return {};
     if (copied < 0 && errno != EINTR) break;
   }
   std::vector<char> buffer(size_t{1} << 18);
   while (true) {
     const ssize_t got = ::read(from, buffer.data(), buffer.size());
-    if (got == 0) return ok_status();
+    if (got == 0) return {};
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return errno_status(errno, concat("read program '", path, "'"));
+    if (got < 0) return of_program("read", path);
     for (ssize_t done = 0; done < got;) {
       const ssize_t wrote = ::write(to, buffer.data() + done, static_cast<size_t>(got - done));
-      if (wrote < 0 && errno != EINTR) return errno_status(errno, concat("copy program '", path, "'"));
+      if (wrote < 0 && errno != EINTR) return of_copy(concat("copy program '", path, "'"));
       if (wrote > 0) done += wrote;
     }
   }
 }
 
-Result<std::string> hash_of(int fd, const std::string& path) {
+tl::expected<std::string, CopyFailure> hash_of(int fd, const std::string& path) {
   ContentHash hash;
   std::vector<char> buffer(size_t{1} << 18);
   for (off_t at = 0;;) {
     const ssize_t got = ::pread(fd, buffer.data(), buffer.size(), at);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return errno_status(errno, concat("read program '", path, "'"));
+    if (got < 0) return of_program("read", path);
     if (got == 0) return hash.text();
     hash.add(buffer.data(), static_cast<size_t>(got));
     at += got;
@@ -105,23 +115,22 @@ Result<std::string> check_program(const std::string& program) {
                        status.message(), "; build it or correct the path"));
 }
 
-Result<std::string> copy_program(const std::string& program, const std::string& build_id,
-                                 const std::string& directory) {
+tl::expected<std::string, CopyFailure> copy_program(const std::string& program, const std::string& build_id,
+                                                    const std::string& directory) {
   const UniqueFd from(::open(program.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!from) return errno_status(errno, concat("open program '", program, "'"));
-  std::string name = build_id;
-  if (name.empty()) {
-    FABRIC_ASSIGN_OR_RETURN(name, hash_of(from.get(), program));
-  }
-  const std::string copy = concat(directory, '/', name, ".so");
+  if (!from) return of_program("open", program);
+  const auto name = build_id.empty() ? hash_of(from.get(), program) : tl::expected<std::string, CopyFailure>(build_id);
+  if (!name.has_value()) return name;
+  const std::string copy = concat(directory, '/', *name, ".so");
   if (::access(copy.c_str(), F_OK) == 0) return copy;
   // Under another name first: what bears the name is whole.
   const std::string part = copy + ".part";
   const UniqueFd to(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0750));
-  if (!to) return errno_status(errno, concat("open '", part, "'"));
-  FABRIC_RETURN_IF_ERROR(copy_bytes(from.get(), to.get(), program));
+  if (!to) return of_copy(concat("open '", part, "'"));
+  if (const auto copied = copy_bytes(from.get(), to.get(), program); !copied.has_value())
+    return tl::unexpected(copied.error());
   if (::fchmod(to.get(), 0550) != 0 || ::rename(part.c_str(), copy.c_str()) != 0)
-    return errno_status(errno, concat("rename '", part, "' to '", copy, "'"));
+    return of_copy(concat("rename '", part, "' to '", copy, "'"));
   return copy;
 }
 

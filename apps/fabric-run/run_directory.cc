@@ -22,13 +22,6 @@ Status make_directory(const std::string& path) {
   return errno_status(errno, concat("make directory '", path, "'"));
 }
 
-Status make_runs_directory(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (!error) return ok_status();
-  return errno_status(error.value(), concat("make directory '", path, "'"));
-}
-
 Status write_all(int fd, const std::string& text, const std::string& path) {
   size_t done = 0;
   while (done < text.size()) {
@@ -53,8 +46,14 @@ std::string make_run_id(const std::string& name, int64_t wall_ns, uint16_t rando
   return concat(name, '-', time.data(), '-', suffix.data());
 }
 
+Status make_runs_directory(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (!error) return ok_status();
+  return errno_status(error.value(), concat("make directory '", path, "'"));
+}
+
 Result<RunDirectory> make_run_directory(const std::string& runs_directory, const std::string& run_id) {
-  FABRIC_RETURN_IF_ERROR(make_runs_directory(runs_directory));
   const RunDirectory directory{concat(runs_directory, '/', run_id)};
   if (::mkdir(directory.path.c_str(), kDirectoryMode) != 0) {
     if (errno != EEXIST) return errno_status(errno, concat("make directory '", directory.path, "'"));

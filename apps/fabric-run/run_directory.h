@@ -16,10 +16,13 @@ struct RunDirectory {
   std::string file(const std::string& name) const { return path + "/" + name; }
 };
 
-/// Makes `runs_directory`/`run_id` with logs/, checkpoints/ and program/ in it. `runs_directory` is absolute and made if
-/// missing. What was made of the run's directory is removed again if that fails.
+/// Makes the directory in which those of runs are, and what leads to it, as far as they are missing.
+Status make_runs_directory(const std::string& path);
+
+/// Makes `runs_directory`/`run_id` with logs/, checkpoints/ and program/ in it. `runs_directory` is absolute and there. What was
+/// made of the run's directory is removed again if that fails.
 ///
-/// kAlreadyExists if the run's directory exists; other kinds of errno_status.
+/// kAlreadyExists if the run's directory exists, and only then; other kinds of errno_status.
 Result<RunDirectory> make_run_directory(const std::string& runs_directory, const std::string& run_id);
 
 /// Points `runs_directory`/latest at the run; a failure is not one of the run.

@@ -19,13 +19,34 @@ uint16_t random_suffix() {
   return value;
 }
 
+tl::unexpected<Refusal> refuse_place(const RunRequest& request, const Status& status) {
+  return tl::unexpected(
+      refusal_at(request.runs_directory_source,
+                 {status.code(),
+                  concat("the run's directory must be one that can be made and written, but fabric-run ",
+                         status.message(), "; make room there, or choose another by output.directory or --run-dir")}));
+}
+
+tl::unexpected<Refusal> refuse_program(const RunRequest& request, const Status& status) {
+  return tl::unexpected(
+      refusal_at(job::source_of(request.job.sources, "program"),
+                 {status.code(), concat("the program must be a file that can be read, but fabric-run ",
+                                        status.message(), "; check its disk, or build it again")}));
+}
+
 /// Fills in what is not there: all of it, or where a run goes on a program that was built anew.
-Result<RunFiles> fill(const RunRequest& request, const std::string& run_id, const RunDirectory& directory) {
-  FABRIC_RETURN_IF_ERROR(write_whole_file(directory.file("job.yaml"), job::to_yaml(request.spec())));
-  FABRIC_ASSIGN_OR_RETURN(std::string program,
-                          copy_program(request.spec().program, request.build_id, directory.file("program")));
-  FABRIC_ASSIGN_OR_RETURN(EventJournal journal, EventJournal::open(directory.file("events.jsonl")));
-  return RunFiles{run_id, directory, std::move(program), std::move(journal)};
+tl::expected<RunFiles, Refusal> fill(const RunRequest& request, const std::string& run_id,
+                                     const RunDirectory& directory) {
+  const Status written = write_whole_file(directory.file("job.yaml"), job::to_yaml(request.spec()));
+  if (!written.ok()) return refuse_place(request, written);
+  auto program = copy_program(request.spec().program, request.build_id, directory.file("program"));
+  if (!program.has_value()) {
+    const CopyFailure& failure = program.error();
+    return failure.is_of_program ? refuse_program(request, failure.status) : refuse_place(request, failure.status);
+  }
+  auto journal = EventJournal::open(directory.file("events.jsonl"));
+  if (!journal.ok()) return refuse_place(request, journal.status());
+  return RunFiles{run_id, directory, std::move(*program), std::move(*journal)};
 }
 
 /// Returns ok if the run in `directory` was cut off and can go on: its coordinator's journal is there, its report is not.
@@ -45,22 +66,17 @@ Status check_can_go_on(const RunRequest& request, const RunDirectory& directory)
 }
 
 /// Makes the run's directory, or finds that of a run that was cut off and can go on; then `is_new` is false.
-Result<RunDirectory> make_or_find(const RunRequest& request, const std::string& run_id, bool& is_new) {
+tl::expected<RunDirectory, Refusal> make_or_find(const RunRequest& request, const std::string& run_id, bool& is_new) {
+  const Status place = make_runs_directory(request.runs_directory);
+  if (!place.ok()) return refuse_place(request, place);
   auto directory = make_run_directory(request.runs_directory, run_id);
   is_new = directory.ok();
-  if (is_new || directory.error().code() != StatusCode::kAlreadyExists) return directory;
-  const RunDirectory existing{concat(request.runs_directory, '/', run_id)};
-  FABRIC_RETURN_IF_ERROR(check_can_go_on(request, existing));
+  if (is_new) return std::move(*directory);
+  if (directory.error().code() != StatusCode::kAlreadyExists) return refuse_place(request, directory.status());
+  RunDirectory existing{concat(request.runs_directory, '/', run_id)};
+  const Status can_go_on = check_can_go_on(request, existing);
+  if (!can_go_on.ok()) return tl::unexpected(refusal_at(flag_source("--run-id"), can_go_on));
   return existing;
-}
-
-Refusal refusal_of(const RunRequest& request, const Status& status) {
-  if (status.code() == StatusCode::kAlreadyExists) return {exit_code::kUsage, status};
-  return refusal_at(
-      request.runs_directory_source,
-      {status.code(),
-       concat("the run's directory must be one that can be made and written, but fabric-run ", status.message(),
-              "; make room there, or choose another by output.directory or --run-dir")});
 }
 
 }  // namespace
@@ -70,15 +86,15 @@ tl::expected<RunFiles, Refusal> make_run_files(const RunRequest& request, const 
       request.run_id.empty() ? make_run_id(request.spec().name, clock.wall_ns(), random_suffix()) : request.run_id;
   bool is_new = false;
   const auto directory = make_or_find(request, run_id, is_new);
-  if (!directory.ok()) return tl::unexpected(refusal_of(request, directory.status()));
+  if (!directory.has_value()) return tl::unexpected(directory.error());
   auto files = fill(request, run_id, *directory);
-  if (files.ok()) {
-    point_latest_at(request.runs_directory, run_id);
-    return std::move(*files);
-  }
   std::error_code ignored;
-  if (is_new) std::filesystem::remove_all(directory->path, ignored);
-  return tl::unexpected(refusal_of(request, files.status()));
+  if (files.has_value()) {
+    point_latest_at(request.runs_directory, run_id);
+  } else if (is_new) {
+    std::filesystem::remove_all(directory->path, ignored);
+  }
+  return files;
 }
 
 }  // namespace fabric::launcher

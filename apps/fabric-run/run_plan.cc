@@ -37,24 +37,37 @@ std::vector<PlannedValue> values_of(const RunRequest& request) {
   return values;
 }
 
-std::vector<PlannedCommand> commands_of(const RunRequest& request, const GenerationPlan& plan) {
+/// The commands of ranks: of those that --wrap is for, and of the others.
+void add_rank_commands(const RunRequest& request, const GenerationPlan& plan, std::vector<PlannedCommand>& commands) {
   const std::string worker = program_beside_this("fabric-worker");
+  const std::string method = describe(job::source_of(request.job.sources, "start_method"));
+  int num_wrapped = 0;
+  for (int rank = 0; rank < plan.world_size; ++rank) num_wrapped += plan.wraps(rank) ? 1 : 0;
+  if (num_wrapped > 0) {
+    commands.push_back({"fabric-agent", "each rank that --wrap is for", rank_command(worker, plan.wrapper),
+                        plan.wrapped_ranks.empty() ? "--wrap" : "--wrap and --ranks"});
+  }
+  if (num_wrapped == plan.world_size) return;
+  const bool is_other = num_wrapped > 0;
+  if (plan.start_method == StartMethod::kForkServer) {
+    commands.push_back({"fabric-agent",
+                        concat("the process from which ", is_other ? "the other " : "", "ranks are forked"),
+                        fork_server_command(worker, plan.program), method});
+  } else {
+    commands.push_back({"fabric-agent", is_other ? "each other rank" : "each rank", rank_command(worker, {}), method});
+  }
+}
+
+std::vector<PlannedCommand> commands_of(const RunRequest& request, const GenerationPlan& plan) {
+  const std::string agents =
+      describe(job::source_of(request.job.sources, "cluster.simulate_nodes"), "one for this machine");
   std::vector<PlannedCommand> commands;
   for (size_t node = 0; node < request.local_nodes.size(); ++node) {
     const std::string& name = request.local_nodes[node].name;
     commands.push_back({"fabric-run", concat("the agent of ", name.empty() ? "this node" : name),
-                        LocalAgent::command(agent_options_of(request, node, plan.run_directory, plan))});
+                        LocalAgent::command(agent_options_of(request, node, plan.run_directory, plan)), agents});
   }
-  if (plan.start_method == StartMethod::kForkServer && plan.wrapper.empty()) {
-    commands.push_back(
-        {"fabric-agent", "the process from which ranks are forked", fork_server_command(worker, plan.program)});
-  } else if (!plan.wrapper.empty()) {
-    commands.push_back({"fabric-agent", "each rank that --wrap is for", rank_command(worker, plan.wrapper)});
-  }
-  if (plan.start_method == StartMethod::kExec || !plan.wrapped_ranks.empty()) {
-    commands.push_back(
-        {"fabric-agent", plan.wrapper.empty() ? "each rank" : "each other rank", rank_command(worker, {})});
-  }
+  add_rank_commands(request, plan, commands);
   return commands;
 }
 
@@ -77,8 +90,7 @@ RunPlan make_plan(const RunRequest& request) {
   plan.placement = process::place_ranks(base, {}, {});
   plan.commands = commands_of(request, base);
   plan.values = values_of(request);
-  plan.sources = request.job.sources;
-  plan.has_own_threads = base.env.contains("OMP_NUM_THREADS");
+  plan.facts = facts_of(plan, request);
   return plan;
 }
 

@@ -14,6 +14,7 @@ struct PlannedCommand {
   std::string starter;  ///< who starts it: "fabric-run"
   std::string purpose;  ///< "the agent of this node"
   std::vector<std::string> words;
+  std::string source;  ///< what it follows from: "job.yaml:4:15", "--wrap"
 };
 
 /// A value of the job, and where it comes from.
@@ -22,6 +23,13 @@ struct PlannedValue {
   std::string value;  ///< one line of JSON; empty: as it is inherited, or decided elsewhere
   job::ValueSource source;
   std::string default_words;  ///< of a default that is no fixed value: what decides it
+};
+
+/// Something that the job comes to.
+struct PlannedFact {
+  std::string name;    ///< "nodes"; empty: more of the fact before
+  std::string value;   ///< for people: "2 to 4 nodes"
+  std::string source;  ///< where it comes from: "job.yaml:3:19", "default: ...", "environment, LT_DEVICES"
 };
 
 /// What a run would start, made by the same functions that a run is.
@@ -33,9 +41,14 @@ struct RunPlan {
   process::CorePlacement placement;  ///< of the ranks of this node; accelerators are not asked
   std::vector<PlannedCommand> commands;
   std::vector<PlannedValue> values;
-  job::Provenance sources;
-  bool has_own_threads = false;  ///< the job sets the number of threads in OMP_NUM_THREADS
+  std::vector<PlannedFact> facts;
 };
+
+/// Returns what `source` is, for people; `default_words` say what decides a default.
+std::string describe(const job::ValueSource& source, const std::string& default_words = {});
+
+/// Returns the facts of a plan that has all else.
+std::vector<PlannedFact> facts_of(const RunPlan& plan, const RunRequest& request);
 
 /// Makes the plan of a run. Starts nothing, writes nothing.
 RunPlan make_plan(const RunRequest& request);

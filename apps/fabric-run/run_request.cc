@@ -64,9 +64,9 @@ void choose_runs_directory(const RunCommand& command, RunRequest& request) {
   std::string chosen = "runs";
   if (!command.runs_directory.empty()) {
     chosen = command.runs_directory;
-    request.runs_directory_source = {ValueSource::Kind::kFlag, "--run-dir"};
-  } else if (!request.spec().output.directory.empty()) {
-    chosen = request.spec().output.directory;
+    request.runs_directory_source = flag_source("--run-dir");
+  } else {
+    if (!request.spec().output.directory.empty()) chosen = request.spec().output.directory;
     request.runs_directory_source = job::source_of(request.job.sources, "output.directory");
   }
   request.runs_directory = (std::filesystem::path(request.current_directory) / chosen).lexically_normal().string();
@@ -84,7 +84,7 @@ std::optional<Refusal> check_ranks(RunRequest& request) {
   RankWrapper& wrapper = request.wrapper;
   const int world_size = largest_world(request.spec(), request.cluster);
   const Status wrapped = check_wrapped_ranks(wrapper.ranks, world_size);
-  if (!wrapped.ok()) return Refusal{exit_code::kUsage, wrapped};
+  if (!wrapped.ok()) return refusal_at(flag_source("--ranks"), wrapped);
   const size_t num_wrapped = wrapper.ranks.empty() ? static_cast<size_t>(world_size) : wrapper.ranks.size();
   wrapper.has_terminal = !wrapper.command.empty() && num_wrapped == 1 && TerminalLoan::is_possible();
   if (wrapper.has_terminal) request.display.live = false;  // the tool draws there
@@ -103,10 +103,13 @@ std::optional<Refusal> check_interface(const RunRequest& request) {
 
 }  // namespace
 
+ValueSource flag_source(const std::string& name) {
+  return {.kind = ValueSource::Kind::kFlag, .text = name, .place = name + ":1:1"};
+}
+
 Refusal refusal_at(const ValueSource& source, const Status& status) {
   const bool is_flag = source.kind == ValueSource::Kind::kFlag;
-  const bool has_place = source.kind != ValueSource::Kind::kDefault;
-  return {is_flag ? exit_code::kUsage : exit_code::kBadJob, has_place ? status.with_context(source.text) : status};
+  return {is_flag ? exit_code::kUsage : exit_code::kBadJob, status.with_context(source.place)};
 }
 
 tl::expected<RunRequest, Refusal> make_request(const RunCommand& command, const cluster::Variables& variables) {

@@ -45,6 +45,9 @@ struct Refusal {
   Status reason;
 };
 
+/// Returns what a value is from that the option `name` of the command line says.
+job::ValueSource flag_source(const std::string& name);
+
 /// Returns `status` with the place of the value that it is about before it: "job.yaml:2:10: ...", and the exit code that
 /// goes with where that value comes from.
 Refusal refusal_at(const job::ValueSource& source, const Status& status);

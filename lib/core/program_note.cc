@@ -188,12 +188,15 @@ Result<ProgramNote> parse_program_note(std::string_view text) {
     text.remove_prefix(std::min(item.size() + 1, text.size()));
     const size_t equals = item.find('=');
     if (equals == std::string_view::npos)
-      return invalid_argument(concat("a program's note must hold key=value items, but has '", item, "'"));
+      return invalid_argument(concat("a program's note must hold key=value items, but has '", item.substr(0, 80),
+                                     "'; build it again with fabric_add_program()"));
     for (const auto& [key, member] : items) {
       if (item.substr(0, equals) == key) note.*member = item.substr(equals + 1);
     }
   }
-  if (note.abi.empty()) return invalid_argument("a program's note must say abi=<version>, but does not");
+  if (note.abi.empty())
+    return invalid_argument(
+        "a program's note must say abi=<version>, but does not; build it again with fabric_add_program()");
   return note;
 }
 

@@ -1,37 +1,34 @@
 #include "job/device_request.h"
 
 #include <algorithm>
-#include <charconv>
 #include <numeric>
 #include <optional>
 
 #include "job/scalar.h"
+#include "job/vocabulary.h"
 
 namespace fabric::job {
 namespace {
 
 using Kind = DeviceRequest::Kind;
 
-/// An integer as people write it: no leading zeros, no sign but '-'.
-std::optional<int64_t> integer_in(std::string_view text) {
-  int64_t value = 0;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool has_leading_zero = text.size() > 1 && (text.front() == '0' || text.starts_with("-0"));
-  if (error != std::errc() || stop != text.data() + text.size() || has_leading_zero) return std::nullopt;
-  return value;
-}
+/// One item of a list, and how messages call it.
+struct Item {
+  std::optional<int64_t> number;
+  std::string description;
+};
 
 Status refuse(const YamlNode& node) {
   return invalid_argument(concat("must be a number of ranks of at least 1, or auto, but is ", describe_node(node),
                                  "; write how many ranks each node shall run"));
 }
 
-Result<DeviceRequest> indices_request(const std::vector<std::optional<int64_t>>& numbers, const YamlNode& node) {
+Result<DeviceRequest> indices_request(const std::vector<Item>& items) {
   DeviceRequest request{.kind = Kind::kIndices};
-  for (const auto& number : numbers) {
+  for (const auto& [number, description] : items) {
     if (!number.has_value() || *number < 0 || *number >= kMaxDevices) {
-      return invalid_argument(concat("must name accelerators by numbers from 0 to ", kMaxDevices - 1, ", but is ",
-                                     describe_node(node), " with something else in it; write [0, 1] for example"));
+      return invalid_argument(concat("must name accelerators by numbers from 0 to ", kMaxDevices - 1, ", but has ",
+                                     description, "; write [0, 1] for example"));
     }
     const int index = static_cast<int>(*number);
     if (std::find(request.indices.begin(), request.indices.end(), index) != request.indices.end()) {
@@ -47,26 +44,26 @@ Result<DeviceRequest> indices_request(const std::vector<std::optional<int64_t>>&
 }
 
 Result<DeviceRequest> request_of_list(const YamlNode& node) {
-  std::vector<std::optional<int64_t>> numbers;
+  std::vector<Item> items;
   for (const YamlNode& item : node.children) {
     const bool is_number = item.kind == YamlNode::Kind::kScalar && !item.is_quoted;
-    numbers.push_back(is_number ? integer_in(item.text) : std::nullopt);
+    items.push_back({is_number ? plain_integer(item.text) : std::nullopt, describe_node(item)});
   }
-  return indices_request(numbers, node);
+  return indices_request(items);
 }
 
 /// "0,1", "2,": blanks and empty items do not count.
 Result<DeviceRequest> request_of_items(const YamlNode& node) {
-  std::vector<std::optional<int64_t>> numbers;
+  std::vector<Item> items;
   std::string_view rest = node.text;
   while (!rest.empty()) {
     std::string_view item = rest.substr(0, rest.find(','));
     rest.remove_prefix(std::min(item.size() + 1, rest.size()));
     item.remove_prefix(std::min(item.find_first_not_of(' '), item.size()));
     item = item.substr(0, item.find_last_not_of(' ') + 1);
-    if (!item.empty()) numbers.push_back(integer_in(item));
+    if (!item.empty()) items.push_back({plain_integer(item), concat('\'', item, '\'')});
   }
-  return indices_request(numbers, node);
+  return indices_request(items);
 }
 
 std::vector<int> first(int count) {
@@ -90,7 +87,8 @@ Result<std::vector<int>> choose_on_cpu(const DeviceRequest& request) {
       break;
   }
   return invalid_argument(
-      "names accelerators by index, which the CPU does not have; write how many ranks each node shall run");
+      "must be a number of ranks, but names accelerators by index, which the CPU does not have; write how many ranks each "
+      "node shall run");
 }
 
 Result<std::vector<int>> choose_accelerators(const DeviceRequest& request, int visible) {
@@ -116,11 +114,11 @@ Result<std::vector<int>> choose_accelerators(const DeviceRequest& request, int v
 Result<DeviceRequest> read_device_request(const YamlNode& node) {
   if (node.kind == YamlNode::Kind::kList) return request_of_list(node);
   if (node.kind != YamlNode::Kind::kScalar) return refuse(node);
-  if (node.text == "auto") return DeviceRequest();
+  if (lower_case(node.text) == "auto") return DeviceRequest();
   const bool has_items =
       node.text.find(',') != std::string::npos && node.text.find_first_not_of("0123456789, -") == std::string::npos;
   if (has_items) return request_of_items(node);
-  const auto number = integer_in(node.text);
+  const auto number = plain_integer(node.text);
   if (number == -1) return DeviceRequest{.kind = Kind::kAll};
   if (!number.has_value() || *number < 1) return refuse(node);
   constexpr int64_t kMost = 1'000'000'000;  // beyond what any pool has

@@ -18,9 +18,11 @@ struct DeviceRequest {
   Kind kind = Kind::kAuto;
   int count = 0;               ///< at least 1
   std::vector<int> indices{};  ///< not negative, each once
+
+  bool operator==(const DeviceRequest&) const = default;
 };
 
-/// Reads `auto`, 2, "2", -1, "0,1", "2," or [0, 1]. The message of an error goes on after the key's name: "must be ...".
+/// Reads `auto` (capitals do not count), 2, "2", -1, "0,1", "2," or [0, 1]. The message of an error goes on after the key's name: "must be ...".
 Result<DeviceRequest> read_device_request(const YamlNode& node);
 
 /// What ranks of one node can compute on.

@@ -1,6 +1,8 @@
 #include "job/diagnostics.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <tuple>
 
 namespace fabric::job {
@@ -8,9 +10,24 @@ namespace {
 
 constexpr size_t kMaxShown = 20;
 
+std::string on_one_line(const std::string& message) {
+  std::string line;
+  for (const char c : message) {
+    if (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) {
+      line += c;
+      continue;
+    }
+    std::array<char, 8> escape{};
+    std::snprintf(escape.data(), escape.size(), c == '\n' ? "\\n" : "\\x%02x", static_cast<unsigned>(c));
+    line += escape.data();
+  }
+  return line;
+}
+
 }  // namespace
 
 int Diagnostics::add_source(SourceText source) {
+  source.name = on_one_line(source.name);
   sources_.push_back(std::move(source));
   return static_cast<int>(sources_.size()) - 1;
 }
@@ -24,7 +41,14 @@ bool Diagnostics::is_usage_error() const {
   return !ok() && std::all_of(errors_.begin(), errors_.end(), is_flag);
 }
 
-void Diagnostics::error(const SourceMark& mark, std::string message) { errors_.push_back({mark, std::move(message)}); }
+SourceMark Diagnostics::blamed(const SourceMark& mark, const SourceMark& other) const {
+  const bool is_others = source(mark).kind != SourceKind::kFlag && source(other).kind == SourceKind::kFlag;
+  return is_others ? other : mark;
+}
+
+void Diagnostics::error(const SourceMark& mark, std::string message) {
+  errors_.push_back({mark, on_one_line(message)});
+}
 
 Status Diagnostics::status() const {
   if (ok()) return ok_status();

@@ -32,7 +32,11 @@ class Diagnostics {
   const SourceText& source(const SourceMark& mark) const { return sources_[static_cast<size_t>(mark.source)]; }
   /// Returns "source:line:column".
   std::string place(const SourceMark& mark) const;
-  /// Notes an error; `message` says what must hold, what is, and what to do.
+  /// Returns `mark`, or that of `other` where only this one is a flag's: of two values that do not go together it is the flag
+  /// that is wrong, as what it was laid over is fit to be run.
+  SourceMark blamed(const SourceMark& mark, const SourceMark& other) const;
+  /// Notes an error; `message` says what must hold, what is, and what to do. It becomes one line: control characters in it, which
+  /// values can have, are written as escapes.
   void error(const SourceMark& mark, std::string message);
 
   bool ok() const { return errors_.empty(); }

@@ -1,7 +1,6 @@
 #include "job/fabric_words.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "job/device_request.h"
 #include "job/scalar.h"
@@ -76,18 +75,6 @@ void read_precision(SectionReader& section, std::string& value) {
   }
 }
 
-/// Integers may also stand in quotes, as Lightning Fabric allows: devices: "2".
-std::optional<int64_t> integer_of(const YamlNode& node) {
-  const auto word = word_of(node);
-  if (!word.has_value()) return std::nullopt;
-  int64_t value = 0;
-  const char* end = word->data() + word->size();
-  const auto [stop, error] = std::from_chars(word->data(), end, value);
-  const bool has_leading_zero = word->size() > 1 && (word->front() == '0' || word->starts_with("-0"));
-  if (error != std::errc() || stop != end || has_leading_zero) return std::nullopt;
-  return value;
-}
-
 /// Every accelerator of this version is the CPU.
 void read_devices(SectionReader& section, std::optional<int>& value) {
   const YamlNode* node = section.take("devices");
@@ -103,7 +90,9 @@ void read_num_nodes(SectionReader& section, int& value) {
   constexpr int64_t kMost = 100'000;
   const YamlNode* node = section.take("num_nodes");
   if (node == nullptr) return;
-  const auto number = integer_of(*node);
+  const auto word = word_of(*node);
+  const auto number =
+      word.has_value() ? plain_integer(*word) : std::nullopt;  // in quotes too, as Lightning Fabric allows
   if (number.has_value() && *number >= 1 && *number <= kMost) {
     value = static_cast<int>(*number);
   } else {
@@ -131,6 +120,18 @@ void read_loggers(SectionReader& section, std::vector<std::string>& value) {
   }
 }
 
+void check_single_device(const YamlNode& node, const FabricOptions& options, Diagnostics& diagnostics) {
+  const int devices = options.devices.value_or(1);
+  if (options.strategy != "single_device" || (devices == 1 && options.num_nodes == 1)) return;
+  SourceMark mark = node.find("strategy")->mark;
+  if (devices > 1) mark = diagnostics.blamed(mark, node.find("devices")->mark);
+  if (options.num_nodes > 1) mark = diagnostics.blamed(mark, node.find("num_nodes")->mark);
+  diagnostics.error(mark,
+                    concat("'fabric.strategy' must be auto or ddp for more than one rank, but is 'single_device' with "
+                           "devices: ",
+                           devices, " and num_nodes: ", options.num_nodes, "; use ddp"));
+}
+
 }  // namespace
 
 std::string strategy_for(const std::string& strategy, int world_size) {
@@ -143,8 +144,13 @@ int ranks_per_node(const FabricOptions& options) {
   return static_cast<int>(choose_devices({}, {.is_cpu = true})->size());
 }
 
-std::string canonical_word(std::string_view key, const std::string& text) {
-  return key == "precision" ? without_alias(text) : lower_case(text);
+bool is_same_word(std::string_view key, const YamlNode& a, const YamlNode& b) {
+  if (key == "devices") {
+    const auto left = read_device_request(a), right = read_device_request(b);
+    if (left.ok() && right.ok()) return *left == *right;
+  }
+  if (a.kind != YamlNode::Kind::kScalar || b.kind != YamlNode::Kind::kScalar) return false;
+  return key == "precision" ? without_alias(a.text) == without_alias(b.text) : lower_case(a.text) == lower_case(b.text);
 }
 
 FabricOptions read_fabric_options(const YamlNode& node, Diagnostics& diagnostics) {
@@ -157,15 +163,13 @@ FabricOptions read_fabric_options(const YamlNode& node, Diagnostics& diagnostics
   read_precision(section, options.precision);
   read_loggers(section, options.loggers);
   for (const char* word : {"plugins", "callbacks"}) {
-    section.refuse(word, "is not there yet in this version; add it in the program or remove the key");
+    section.refuse(
+        word,
+        "must be left out, as it is not there yet in this version, but stands here; do it in the program, or remove "
+        "the key");
   }
   section.finish();
-  const bool many_ranks = options.devices.value_or(1) > 1 || options.num_nodes > 1;
-  if (options.strategy == "single_device" && many_ranks) {
-    section.error(*node.find("strategy"),
-                  concat("'single_device' runs one rank, but devices: ", options.devices.value_or(1),
-                         " and num_nodes: ", options.num_nodes, " ask for more; use ddp"));
-  }
+  check_single_device(node, options, diagnostics);
   return options;
 }
 

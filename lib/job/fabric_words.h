@@ -17,8 +17,7 @@ std::string strategy_for(const std::string& strategy, int world_size);
 /// Returns how many ranks run on each node: `devices`, and on the CPU `auto` is 1.
 int ranks_per_node(const FabricOptions& options);
 
-/// Returns the one spelling of `text` as value of `key` in section `fabric:`, so that equal values are equal texts: "ddp" for
-/// "DDP", "32-true" for "32".
-std::string canonical_word(std::string_view key, const std::string& text);
+/// Returns whether two values of `key` in section `fabric:` mean the same: "ddp" and "DDP", "32" and "32-true", "0,1" and [0, 1].
+bool is_same_word(std::string_view key, const YamlNode& a, const YamlNode& b);
 
 }  // namespace fabric::job

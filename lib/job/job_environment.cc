@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "job/lightning_variables.h"
 #include "job/scalar.h"
 #include "job/section_reader.h"
 
@@ -60,8 +61,10 @@ std::map<std::string, std::string> read_set(const YamlNode& section, Diagnostics
     if (const auto fault = fault_of_name(entry.key)) {
       diagnostics.error(entry.key_mark, *fault);
     } else if (entry.kind != YamlNode::Kind::kScalar) {
-      diagnostics.error(entry.mark, concat("'env.", entry.key, "' must be a value, but is ", describe_node(entry),
-                                           "; write '' in quotes for an empty one"));
+      const bool is_null = entry.kind == YamlNode::Kind::kNull;
+      diagnostics.error(entry.mark,
+                        concat("'env.", entry.key, "' must be a value, but is ", describe_node(entry),
+                               is_null ? "; write '' in quotes for an empty one" : "; write it as one text in quotes"));
     } else {
       variables[entry.key] = entry.text;
     }
@@ -80,7 +83,7 @@ std::vector<const YamlNode*> items_of(const YamlNode& list, SectionReader& secti
     if (item.kind == YamlNode::Kind::kScalar) {
       items.push_back(&item);
     } else {
-      section.error(list, concat("must be a list of names, but has ", describe_node(item), "; write ", example));
+      section.error(list, concat("must be a list of names, but has ", describe_node(item), "; write ", example), item);
     }
   }
   return items;
@@ -109,6 +112,10 @@ std::optional<std::string> fault_of_secret(const std::string& name, const Enviro
   if (const auto fault = fault_of_name(name)) return fault;
   if (options.set.contains(name)) {
     return concat("a secret's value must not stand in the job, but 'env.set' has '", name, "'; remove it there");
+  }
+  if (is_setting_variable(name)) {
+    return concat("a secret must be a variable that decides no key of the job, but is '", name,
+                  "', whose value is written down; remove it");
   }
   if (std::find(options.secret.begin(), options.secret.end(), name) != options.secret.end()) {
     return concat("'env.secret' must name each variable once, but names '", name, "' twice; remove one");
@@ -145,11 +152,13 @@ EnvironmentOptions read_environment(const YamlNode& node, const Variables& varia
   EnvironmentOptions options;
   SectionReader section(node, "env", diagnostics);
   options.pass = read_pass(section, diagnostics);
-  if (const YamlNode* set = section.take("set")) options.set = read_set(*set, diagnostics);
+  const YamlNode* const set = section.take("set");
+  if (set != nullptr) options.set = read_set(*set, diagnostics);
   if (const YamlNode* list = section.take("secret")) {
     for (const YamlNode* item : items_of(*list, section, "[TOKEN] for example")) {
       if (const auto fault = fault_of_secret(item->text, options, variables)) {
-        diagnostics.error(item->mark, *fault);
+        const YamlNode* const in_set = set != nullptr ? set->find(item->text) : nullptr;
+        diagnostics.error(in_set != nullptr ? diagnostics.blamed(item->mark, in_set->mark) : item->mark, *fault);
       } else {
         options.secret.push_back(item->text);
       }

@@ -20,6 +20,12 @@ Json without_macros(Json value) {
   return value;
 }
 
+/// Texts in which a plain `${` is `$${` already.
+bool has_templates(const JobKey& key) {
+  const std::string_view path = key.path;
+  return path == "args" || path == "env.set";
+}
+
 /// Text as JSON writes it is text to YAML too.
 std::string dump(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
@@ -56,7 +62,9 @@ std::string to_yaml(const JobSpec& spec) {
     open = section;
     const std::string_view name = name_in_section(key);
     const std::string indent(section.empty() ? 0 : 2, ' ');
-    text += concat(indent, name, ':', entry_text(without_macros(Json::parse(line)), indent + "  "), '\n');
+    const Json value = Json::parse(line);
+    text +=
+        concat(indent, name, ':', entry_text(has_templates(key) ? value : without_macros(value), indent + "  "), '\n');
   }
   return text;
 }

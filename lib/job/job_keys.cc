@@ -89,16 +89,18 @@ constexpr std::array kKeys = {
            kPathSchema, [](Spec spec) { return text_or_nothing(spec.directory); }},
     JobKey{
         "args", "map", "none",
-        "arguments of the program: text, numbers, true, false, null, and lists of them. Names start with a letter or `_` "
+        "arguments of the program: text, perhaps with macros of ranks, numbers, true, false, null, and lists of them. Names start with a letter or `_` "
         "and have `A-Z a-z 0-9 . _ -`",
         R"("type": ["object", "null"], "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9._-]{0,127}$"}, "additionalProperties": {"not": {"type": "object"}})",
         arguments},
     JobKey{"workdir", "path", "where `fabric-run` was started", "working directory of the ranks", kPathSchema,
            [](Spec spec) { return text_or_nothing(spec.workdir); }},
-    JobKey{"threads", "integer, 1 to 4096", "the rank's share of the node's cores",
-           "threads of each rank, unless `env` sets `OMP_NUM_THREADS`; see binding",
-           R"("type": "integer", "minimum": 1, "maximum": 4096)",
-           [](Spec spec) { return spec.threads.has_value() ? line_of(*spec.threads) : ""; }},
+    JobKey{
+        "threads", "integer, 1 to 4096", "the rank's share of the node's cores",
+        "threads of each rank, unless `env` sets `OMP_NUM_THREADS`; where the job says neither, an `OMP_NUM_THREADS` of "
+        "`fabric-run` that the ranks would inherit counts; see binding",
+        R"("type": "integer", "minimum": 1, "maximum": 4096)",
+        [](Spec spec) { return spec.threads.has_value() ? line_of(*spec.threads) : ""; }},
     JobKey{"binding", "`none`, `cores`, `numa`", nullptr, "which cores a rank may run on, see below",
            R"("enum": ["none", "cores", "numa"])",
            [](Spec spec) { return line_of(word_for(kBindingWords, spec.binding)); }},
@@ -110,29 +112,35 @@ constexpr std::array kKeys = {
         R"("enum": ["forkserver", "exec"])",
         [](Spec spec) { return line_of(word_for(kStartMethodWords, spec.start_method)); }},
     // The words of Lightning Fabric's constructor.
-    JobKey{"fabric.accelerator", "`auto`, `cpu`", nullptr, "what the ranks compute on", R"("enum": ["auto", "cpu"])",
-           [](Spec spec) { return line_of(spec.fabric.accelerator); }},
-    JobKey{"fabric.strategy", "`auto`, `single_device`, `ddp`", nullptr,
-           "`auto` is `single_device` for one rank and `ddp` for more", R"("enum": ["auto", "single_device", "ddp"])",
-           [](Spec spec) { return line_of(spec.fabric.strategy); }},
+    JobKey{
+        "fabric.accelerator", "`auto`, `cpu`", nullptr, "what the ranks compute on",
+        R"("anyOf": [{"enum": ["auto", "cpu"]}, {"type": "string", "pattern": "^([Aa][Uu][Tt][Oo]|[Cc][Pp][Uu])$"}])",
+        [](Spec spec) { return line_of(spec.fabric.accelerator); }},
+    JobKey{
+        "fabric.strategy", "`auto`, `single_device`, `ddp`", nullptr,
+        "`auto` is `single_device` for one rank and `ddp` for more",
+        R"("anyOf": [{"enum": ["auto", "single_device", "ddp"]}, {"type": "string", "pattern": "^([Aa][Uu][Tt][Oo]|[Dd][Dd][Pp]|[Ss][Ii][Nn][Gg][Ll][Ee]_[Dd][Ee][Vv][Ii][Cc][Ee])$"}])",
+        [](Spec spec) { return line_of(spec.fabric.strategy); }},
     JobKey{
         "fabric.devices", "integer, 1 to 4096, or `auto`", nullptr, "ranks on each node; `auto` is 1 on the CPU",
-        R"("oneOf": [{"type": "integer", "minimum": 1, "maximum": 4096}, {"type": "string", "pattern": "^([1-9][0-9]{0,3}|auto)$"}])",
+        R"("oneOf": [{"type": "integer", "minimum": 1, "maximum": 4096}, {"type": "string", "pattern": "^([1-9][0-9]{0,3}|[Aa][Uu][Tt][Oo])$"}])",
         [](Spec spec) { return spec.fabric.devices.has_value() ? line_of(*spec.fabric.devices) : line_of("auto"); }},
     JobKey{
         "fabric.num_nodes", "integer, 1 to 100000", nullptr, "nodes",
         R"("oneOf": [{"type": "integer", "minimum": 1, "maximum": 100000}, {"type": "string", "pattern": "^[1-9][0-9]{0,5}$"}])",
         [](Spec spec) { return line_of(spec.fabric.num_nodes); }},
     JobKey{"fabric.precision", "`32-true`, `32`", nullptr, "of parameters and of what is computed",
-           R"("enum": ["32-true", "32", 32])", [](Spec spec) { return line_of(spec.fabric.precision); }},
+           R"("enum": ["32-true", "32", 32, null])", [](Spec spec) { return line_of(spec.fabric.precision); }},
     JobKey{
         "fabric.loggers", "list of `csv`, or one word", nullptr, "`csv` writes `metrics.csv` into the run's directory",
         R"("oneOf": [{"const": "csv"}, {"type": "array", "items": {"const": "csv"}, "uniqueItems": true}, {"type": "null"}])",
         [](Spec spec) { return line_of(spec.fabric.loggers); }},
     // Where it runs.
-    JobKey{"cluster.environment", "`auto`, `local`", nullptr,
-           "where the nodes come from; `auto`: from the first of these that is found", R"("enum": ["auto", "local"])",
-           [](Spec spec) { return line_of(spec.cluster.environment); }},
+    JobKey{
+        "cluster.environment", "`auto`, `local`", nullptr,
+        "where the nodes come from; `auto`: from the first of these that is found",
+        R"("anyOf": [{"enum": ["auto", "local"]}, {"type": "string", "pattern": "^([Aa][Uu][Tt][Oo]|[Ll][Oo][Cc][Aa][Ll])$"}])",
+        [](Spec spec) { return line_of(spec.cluster.environment); }},
     JobKey{
         "cluster.simulate_nodes", "integer, 0 to 64", nullptr,
         "so many nodes on this machine, to try elastic jobs: each has an agent of its own and a share of the cores, and "
@@ -201,7 +209,7 @@ constexpr std::array kKeys = {
            [](Spec spec) { return spec.env.pass.has_value() ? line_of(*spec.env.pass) : ""; }},
     JobKey{
         "env.set", "map", "none",
-        "variables of the ranks, over what they inherit. Names that start with `FABRIC_` are Fabric's",
+        "variables of the ranks, over what they inherit, perhaps with macros of ranks. Names that start with `FABRIC_` are Fabric's",
         R"("type": ["object", "null"], "propertyNames": {"pattern": "^(?!FABRIC_)[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": ["string", "number", "boolean"]})",
         variables},
     JobKey{

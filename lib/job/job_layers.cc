@@ -21,6 +21,8 @@ class FileReader {
   FileReader(const Variables& variables, Diagnostics& diagnostics) : variables_(variables), diagnostics_(diagnostics) {}
 
   std::optional<YamlNode> read(std::string_view text, const std::string& name, const std::string& path);
+  /// Returns what the entries `include` said, with their macros.
+  std::vector<YamlNode>& includes() { return includes_; }
 
  private:
   struct OpenFile {
@@ -30,6 +32,7 @@ class FileReader {
 
   void nest_environments(YamlNode& root);
   std::optional<YamlNode> read_included(YamlNode& item);
+  std::string name_of(const YamlNode& item, const std::string& shown) const;
   bool may_include(const YamlNode& item, const std::string& path);
   bool refuse(const YamlNode& item, const std::string& message) {
     diagnostics_.error(item.mark, concat("'include' ", message));
@@ -39,6 +42,7 @@ class FileReader {
   const Variables& variables_;
   Diagnostics& diagnostics_;
   std::vector<OpenFile> open_;
+  std::vector<YamlNode> includes_;
   size_t num_files_ = 0;
 };
 
@@ -88,17 +92,18 @@ std::optional<YamlNode> FileReader::read_included(YamlNode& item) {
                         "; write include: [base.yaml]"));
     return std::nullopt;
   }
+  // Which variables are secrets is known when all layers are there: until then nothing may show what a macro stands for.
+  const YamlNode& written = includes_.emplace_back(item);
   if (!expand_macros(item, variables_, {}, diagnostics_)) return std::nullopt;
+  const std::string shown = item.macros.empty() ? item.text : written.text;
   const std::string path = absolute_path(item.text, parent_of(open_.back().path));
   if (!may_include(item, path)) return std::nullopt;
   const Result<std::string> text = read_job_text(path);
   if (!text.ok()) {
-    refuse(item, concat("names '", item.text, "', which ", text.error().message()));
+    refuse(item, concat("names '", shown, "', which ", text.error().message()));
     return std::nullopt;
   }
-  const std::string name =
-      (std::filesystem::path(parent_of(open_.back().name)) / item.text).lexically_normal().string();
-  auto layer = read(*text, name, path);
+  auto layer = read(*text, name_of(item, shown), path);
   if (layer.has_value() && layer->kind != YamlNode::Kind::kMap) {
     diagnostics_.error(layer->mark, concat("an included job must be a map of keys and values, but is ",
                                            layer->kind == YamlNode::Kind::kNull ? "empty" : describe_node(*layer),
@@ -106,6 +111,14 @@ std::optional<YamlNode> FileReader::read_included(YamlNode& item) {
     return std::nullopt;
   }
   return layer;
+}
+
+/// How messages call an included file.
+std::string FileReader::name_of(const YamlNode& item, const std::string& shown) const {
+  const bool has_macros = !item.macros.empty();
+  if (has_macros && item.text.starts_with('/')) return shown;
+  const std::filesystem::path name = std::filesystem::path(parent_of(open_.back().name)) / shown;
+  return has_macros ? name.string() : name.lexically_normal().string();
 }
 
 bool FileReader::may_include(const YamlNode& item, const std::string& path) {
@@ -180,27 +193,44 @@ void apply_profiles(LayeredJob& job, const std::string& chosen, Diagnostics& dia
   if (!chosen.empty()) choose_profile(job.root, good, job.profiles, chosen, diagnostics);
 }
 
-/// Returns the names in `env.secret`, whatever else may be wrong there.
-std::vector<std::string> secrets_of(const YamlNode& root) {
-  std::vector<std::string> names;
+void collect_scalars(const YamlNode& node, std::vector<const YamlNode*>& scalars) {
+  if (node.kind == YamlNode::Kind::kScalar) scalars.push_back(&node);
+  for (const YamlNode& child : node.children) collect_scalars(child, scalars);
+}
+
+/// Returns the names in `env.secret`, whatever else may be wrong there; nullopt if they cannot be known.
+std::optional<std::vector<std::string>> secrets_of(const YamlNode& root, Diagnostics& diagnostics) {
   const YamlNode* const env = root.find("env");
   const YamlNode* const secret = env != nullptr ? env->find("secret") : nullptr;
-  if (secret == nullptr) return names;
-  for (const YamlNode& item : secret->children) names.push_back(item.text);
-  return names;
+  std::vector<const YamlNode*> items;
+  if (secret != nullptr) collect_scalars(*secret, items);
+  std::vector<std::string> names;
+  bool are_known = true;
+  for (const YamlNode* item : items) {
+    names.push_back(item->text);
+    if (item->text.find("${") == std::string::npos) continue;
+    are_known = false;
+    diagnostics.error(item->mark, concat("'env.secret' must list names without macros, but has '", item->text,
+                                         "'; write the variable's name itself"));
+  }
+  return are_known ? std::optional(names) : std::nullopt;
 }
 
 }  // namespace
 
 std::optional<LayeredJob> read_layers(std::string_view text, const std::string& name, const std::string& path,
                                       const JobInputs& inputs, Diagnostics& diagnostics) {
-  auto root = FileReader(inputs.variables, diagnostics).read(text, name, path);
+  FileReader files(inputs.variables, diagnostics);
+  auto root = files.read(text, name, path);
   if (!root.has_value()) return std::nullopt;
   LayeredJob job{.root = std::move(*root)};
   apply_profiles(job, inputs.profile, diagnostics);
   apply_overrides(job.root, inputs.overrides, parent_of(path), diagnostics);
-  expand_macros(job.root, inputs.variables, secrets_of(job.root), diagnostics);
-  apply_lightning_variables(job.root, inputs.variables, diagnostics);
+  const auto secrets = secrets_of(job.root, diagnostics);
+  if (!secrets.has_value()) return std::nullopt;  // any macro could be one
+  for (YamlNode& include : files.includes()) expand_macros(include, inputs.variables, *secrets, diagnostics);
+  expand_macros(job.root, inputs.variables, *secrets, diagnostics);
+  apply_lightning_variables(job.root, inputs.variables, *secrets, diagnostics);
   return job;
 }
 

@@ -3,10 +3,12 @@
 #include <filesystem>
 
 #include "core/ids.h"
+#include "core/thread_count.h"
 #include "job/diagnostics.h"
 #include "job/fabric_words.h"
 #include "job/job_environment.h"
 #include "job/job_file.h"
+#include "job/job_overrides.h"
 #include "job/job_sections.h"
 #include "job/plan_words.h"
 #include "job/section_reader.h"
@@ -72,6 +74,19 @@ JobSpec read_spec(const YamlNode& root, const std::string& directory, const JobI
   return spec;
 }
 
+/// OMP_NUM_THREADS of fabric-run decides what the job leaves open, if the ranks would inherit it.
+void apply_thread_variable(const Variables& variables, YamlNode& root, JobSpec& spec, Diagnostics& diagnostics) {
+  const std::string name = "OMP_NUM_THREADS";
+  const auto found = variables.find(name);
+  const bool is_open = !spec.threads.has_value() && !spec.env.set.contains(name) && is_passed(spec.env, name);
+  if (found == variables.end() || !is_open) return;
+  spec.threads = read_thread_count(found->second);
+  if (!spec.threads.has_value()) return;
+  const int source = diagnostics.add_source({.name = name, .kind = SourceKind::kEnvironment});
+  put_value(root, {"threads"},
+            {.kind = YamlNode::Kind::kScalar, .mark = {.source = source}, .text = std::to_string(*spec.threads)});
+}
+
 /// Reads the text of the job at `path`, which is absolute.
 Result<ResolvedJob> resolve(std::string_view text, const std::string& name, const std::string& path,
                             const JobInputs& inputs, Diagnostics& diagnostics) {
@@ -80,6 +95,7 @@ Result<ResolvedJob> resolve(std::string_view text, const std::string& name, cons
   const std::string directory = std::filesystem::path(path).parent_path().string();
   ResolvedJob job{.spec = read_spec(layers->root, directory, inputs, diagnostics)};
   FABRIC_RETURN_IF_ERROR(diagnostics.status());
+  apply_thread_variable(inputs.variables, layers->root, job.spec, diagnostics);
   job.sources = provenance_of(layers->root, diagnostics);
   job.profiles = std::move(layers->profiles);
   return job;

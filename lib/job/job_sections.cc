@@ -62,8 +62,8 @@ std::vector<int> read_rank_list(const YamlNode& node, SectionReader& section) {
     const auto value = item.kind == YamlNode::Kind::kScalar ? read_scalar(item) : invalid_argument("no rank");
     const auto* rank = value.ok() ? std::get_if<int64_t>(&*value) : nullptr;
     if (rank == nullptr || *rank < 0 || *rank > 10'000'000) {
-      section.error(node,
-                    concat("must list global ranks, but has ", describe_node(item), "; write [0, 1] for example"));
+      section.error(node, concat("must list global ranks, but has ", describe_node(item), "; write [0, 1] for example"),
+                    item);
       return {};
     }
     ranks.push_back(static_cast<int>(*rank));
@@ -126,15 +126,16 @@ ElasticOptions read_elastic_options(const YamlNode& node, int num_nodes, Diagnos
   options.scale_up_wait = section.duration_or("scale_up_wait", milliseconds(0), "never");
   section.finish();
   if (options.min_nodes > options.max_nodes) {
-    const YamlNode* place = node.find("max_nodes");
-    section.error(*place, concat("must be at least elastic.min_nodes, but is ", options.max_nodes, " and min_nodes is ",
-                                 options.min_nodes, "; raise it or lower min_nodes"));
+    diagnostics.error(diagnostics.blamed(node.find("max_nodes")->mark, node.find("min_nodes")->mark),
+                      concat("'elastic.max_nodes' must be at least elastic.min_nodes, but is ", options.max_nodes,
+                             " and min_nodes is ", options.min_nodes, "; raise it or lower min_nodes"));
   }
   if (options.lease < 3 * options.heartbeat) {
     const YamlNode* lease = node.find("lease");
-    const YamlNode* place = lease != nullptr ? lease : node.find("heartbeat");
+    const YamlNode* heartbeat = node.find("heartbeat");
+    if (lease == nullptr) std::swap(lease, heartbeat);  // not both have their defaults
     diagnostics.error(
-        place->mark,
+        heartbeat != nullptr ? diagnostics.blamed(lease->mark, heartbeat->mark) : lease->mark,
         concat(
             "'elastic.lease' must be at least three times elastic.heartbeat, so that one late heartbeat never costs a node, but is ",
             options.lease.count(), "ms and heartbeat is ", options.heartbeat.count(), "ms; make the lease longer"));

@@ -15,7 +15,7 @@
 
 namespace fabric::job {
 
-/// One value of `args:` without a list around it; std::monostate is null.
+/// One value of `args:` without a list around it; std::monostate is null. A text is a template of expand_rank_text().
 using ArgScalar = std::variant<std::monostate, bool, int64_t, double, std::string>;
 /// One value of `args:`, with the type that the job file gave it.
 using ArgValue = std::variant<ArgScalar, std::vector<ArgScalar>>;
@@ -61,11 +61,11 @@ struct ElasticOptions {
   std::chrono::milliseconds stop_timeout{60'000};
   /// After how many failures that began on one node it gets ranks only where min_nodes are not reached without it; 0: never.
   int max_strikes = 3;
-  std::optional<int> max_node_losses;  ///< generations that may end because a node was lost; nullopt: any number
-  std::optional<int>
-      max_preemptions;  ///< generations that may end because nodes said that they leave; nullopt: any number
+  std::optional<int> max_node_losses{};  ///< generations that may end because a node was lost; nullopt: any number
+  /// Generations that may end because nodes said that they leave; nullopt: any number.
+  std::optional<int> max_preemptions{};
   /// How long nodes that could enlarge the running generation wait for others like them before it is; nullopt: it is not.
-  std::optional<std::chrono::milliseconds> scale_up_wait;
+  std::optional<std::chrono::milliseconds> scale_up_wait{};
   bool operator==(const ElasticOptions&) const = default;
 };
 
@@ -73,7 +73,7 @@ struct ElasticOptions {
 struct EnvironmentOptions {
   /// Names and patterns (`*`) of the variables of fabric-run that ranks inherit; nullopt: all. See is_passed().
   std::optional<std::vector<std::string>> pass;
-  std::map<std::string, std::string> set;  ///< set in ranks, over what they inherit
+  std::map<std::string, std::string> set;  ///< set in ranks, over what they inherit; templates of expand_rank_text()
   /// Names of variables of fabric-run that ranks inherit and whose values stand in no file and no output of Fabric.
   std::vector<std::string> secret;
   bool operator==(const EnvironmentOptions&) const = default;

@@ -1,5 +1,6 @@
 #include "job/lightning_variables.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -28,11 +29,12 @@ void apply(YamlNode& root, const char* variable, const char* key, const std::str
   if (!check_yaml_text(value, source, diagnostics)) return;
   const YamlNode* const section = root.find("fabric");
   const YamlNode* const said = section != nullptr ? section->find(key) : nullptr;
-  const bool is_open =
-      said == nullptr || said->kind == YamlNode::Kind::kNull || canonical_word(key, shown(*said)) == "auto";
+  const YamlNode automatic{.kind = YamlNode::Kind::kScalar, .text = "auto"};
+  const YamlNode node{.kind = YamlNode::Kind::kScalar, .mark = {.source = source}, .text = value};
+  const bool is_open = said == nullptr || said->kind == YamlNode::Kind::kNull || is_same_word(key, *said, automatic);
   if (is_open) {
-    put_value(root, {"fabric", key}, {.kind = YamlNode::Kind::kScalar, .mark = {.source = source}, .text = value});
-  } else if (canonical_word(key, shown(*said)) != canonical_word(key, value)) {
+    put_value(root, {"fabric", key}, node);
+  } else if (!is_same_word(key, *said, node)) {
     diagnostics.error(said->mark, concat("'fabric.", key, "' must be the same wherever it is said, but is '",
                                          shown(*said), "' here and '", value, "' in the environment's ", variable,
                                          "; change one of them, or unset ", variable));
@@ -41,12 +43,20 @@ void apply(YamlNode& root, const char* variable, const char* key, const std::str
 
 }  // namespace
 
-void apply_lightning_variables(YamlNode& root, const Variables& variables, Diagnostics& diagnostics) {
+void apply_lightning_variables(YamlNode& root, const Variables& variables, const std::vector<std::string>& secrets,
+                               Diagnostics& diagnostics) {
   if (root.kind != YamlNode::Kind::kMap) return;
   for (const auto& [variable, key] : kVariables) {
     const auto found = variables.find(variable);
-    if (found != variables.end() && !found->second.empty()) apply(root, variable, key, found->second, diagnostics);
+    const bool is_secret = std::find(secrets.begin(), secrets.end(), variable) != secrets.end();
+    if (found == variables.end() || found->second.empty() || is_secret) continue;
+    apply(root, variable, key, found->second, diagnostics);
   }
+}
+
+bool is_setting_variable(std::string_view name) {
+  return name == "OMP_NUM_THREADS" || std::any_of(kVariables.begin(), kVariables.end(),
+                                                  [&](const auto& variable) { return variable.first == name; });
 }
 
 }  // namespace fabric::job

@@ -1,5 +1,9 @@
 #pragma once
 
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "job/diagnostics.h"
 #include "job/job_environment.h"
 #include "job/yaml_tree.h"
@@ -11,6 +15,12 @@ namespace fabric::job {
 ///
 /// Each decides what the job leaves open: a key that is not there, or is `auto`. Where the job says something else than the
 /// variable, that is an error, and neither wins.
-void apply_lightning_variables(YamlNode& root, const Variables& variables, Diagnostics& diagnostics);
+/// `secrets` are not looked at: the reader refuses them.
+void apply_lightning_variables(YamlNode& root, const Variables& variables, const std::vector<std::string>& secrets,
+                               Diagnostics& diagnostics);
+
+/// Returns whether the variable `name` decides a key of the job, so that its value is written down: one of the above, or
+/// OMP_NUM_THREADS.
+bool is_setting_variable(std::string_view name);
 
 }  // namespace fabric::job

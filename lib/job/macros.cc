@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/rank_text.h"
 #include "job/yaml_text.h"
 
 namespace fabric::job {
@@ -10,6 +11,8 @@ namespace {
 constexpr std::string_view kEscape = "$${";
 constexpr std::string_view kStart = "${";
 constexpr std::string_view kVariable = "env:";
+
+class ExpandedText;
 
 class Expander {
  public:
@@ -28,7 +31,8 @@ class Expander {
 
  private:
   void expand_text(YamlNode& node, const std::string& path);
-  Result<std::string> value_of(std::string_view macro) const;
+  Status expand_macro(std::string_view macro, YamlNode& node, ExpandedText& expanded) const;
+  Result<std::string> value_of(std::string_view macro, bool is_template) const;
 
   const Variables& variables_;
   const std::vector<std::string>& secrets_;
@@ -42,43 +46,105 @@ bool is_job_text(const std::string& text) {
   return check_yaml_text("x" + text, source, diagnostics);  // not at the start of a line, where a tab would be refused
 }
 
+/// A text in which macros are put, piece by piece. In a template those of ranks stay, and plain text is escaped against them.
+class ExpandedText {
+ public:
+  explicit ExpandedText(bool is_template) : is_template_(is_template) {}
+
+  void add(std::string_view plain) { plain_ += plain; }
+  Status add_rank_macro(std::string_view macro) {
+    if (!plain_.empty() && plain_.back() == '$') {
+      return invalid_argument(concat("must have no '$' right before '", macro,
+                                     "', but a variable's value ends with one; put a text between them"));
+    }
+    flush();
+    text_ += macro;
+    has_rank_macros_ = true;
+    return ok_status();
+  }
+  bool is_template() const { return is_template_; }
+  bool has_rank_macros() const { return has_rank_macros_; }
+  std::string take() {
+    flush();
+    return std::move(text_);
+  }
+
+ private:
+  void flush() {
+    text_ += is_template_ ? escape_macros(plain_) : plain_;
+    plain_.clear();
+  }
+
+  bool is_template_;
+  bool has_rank_macros_ = false;
+  std::string text_;
+  std::string plain_;  ///< not yet in text_: pieces may become a "${" together
+};
+
+/// What YAML takes for null without quotes.
+bool is_null_word(std::string_view text) {
+  return text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL";
+}
+
+std::string_view name_in(std::string_view macro) {
+  macro.remove_prefix(kStart.size());
+  return macro.substr(0, macro.find('}'));
+}
+
+Status Expander::expand_macro(std::string_view macro, YamlNode& node, ExpandedText& expanded) const {
+  if (macro.back() == '}' && is_rank_macro(name_in(macro))) {
+    if (expanded.is_template()) return expanded.add_rank_macro(macro);
+    return invalid_argument(concat("must be the same for all ranks, but has '", macro,
+                                   "'; macros of ranks may stand in texts of 'args' and values of 'env.set'"));
+  }
+  FABRIC_ASSIGN_OR_RETURN(const std::string value, value_of(macro, expanded.is_template()));
+  expanded.add(value);
+  node.macros += concat(node.macros.empty() ? "" : ", ", macro);
+  return ok_status();
+}
+
 void Expander::expand_text(YamlNode& node, const std::string& path) {
-  std::string expanded;
+  ExpandedText expanded(path.starts_with("args.") || path.starts_with("env.set."));
   std::string_view rest = node.text;
   while (!rest.empty()) {
     if (rest.starts_with(kEscape)) {
-      expanded += kStart;
+      expanded.add(kStart);
       rest.remove_prefix(kEscape.size());
       continue;
     }
     if (!rest.starts_with(kStart)) {
-      expanded += rest.front();
+      expanded.add(rest.substr(0, 1));
       rest.remove_prefix(1);
       continue;
     }
     const size_t end = rest.find('}');
     const std::string_view macro = rest.substr(0, end == std::string_view::npos ? end : end + 1);
-    const Result<std::string> value = value_of(macro);
-    if (!value.ok()) {
-      diagnostics_.error(node.mark, concat('\'', path, "' ", value.error().message()));
+    const Status status = expand_macro(macro, node, expanded);
+    if (!status.ok()) {
+      diagnostics_.error(node.mark, concat('\'', path, "' ", status.message()));
       is_ok_ = false;
       return;
     }
-    expanded += *value;
-    node.macros += concat(node.macros.empty() ? "" : ", ", macro);
     rest.remove_prefix(macro.size());
   }
-  node.text = std::move(expanded);
+  node.text = expanded.take();
+  node.is_quoted = node.is_quoted || expanded.has_rank_macros();
+  if (!node.is_quoted && !node.macros.empty() && is_null_word(node.text)) {
+    node.kind = YamlNode::Kind::kNull;
+    node.text.clear();
+  }
 }
 
-Result<std::string> Expander::value_of(std::string_view macro) const {
+Result<std::string> Expander::value_of(std::string_view macro, bool is_template) const {
   constexpr std::string_view kAdvice = "; write $${ for a plain ${";
   if (macro.back() != '}')
     return invalid_argument(concat("must end the macro '", macro.substr(0, 40), "' with a '}', but does not", kAdvice));
-  const std::string_view inner = macro.substr(kStart.size(), macro.size() - kStart.size() - 1);
+  const std::string_view inner = name_in(macro);
   if (!inner.starts_with(kVariable)) {
     return invalid_argument(
-        concat("must have no other macros than ${env:NAME}, but has '", macro, "', which is unknown", kAdvice));
+        concat("must have no other macros than ${env:NAME}",
+               is_template ? ", ${rank}, ${local_rank}, ${node_rank}, ${world_size}, ${run_id} and ${run_dir}" : "",
+               ", but has '", macro, "', which is unknown", kAdvice));
   }
   const std::string name(inner.substr(kVariable.size()));
   if (std::find(secrets_.begin(), secrets_.end(), name) != secrets_.end()) {

@@ -25,6 +25,13 @@ size_t distance(std::string_view a, std::string_view b) {
   return cost[a.size()][b.size()];
 }
 
+/// "warn" is meant for "warning", however much is missing.
+bool is_start_of(std::string_view name, std::string_view candidate) {
+  constexpr size_t kFewest = 3;
+  return name.size() >= kFewest && name.size() < candidate.size() &&
+         std::equal(name.begin(), name.end(), candidate.begin(), [](char a, char b) { return lower(a) == lower(b); });
+}
+
 }  // namespace
 
 std::optional<std::string> nearest_name(std::string_view name, const std::vector<std::string>& known) {
@@ -33,7 +40,7 @@ std::optional<std::string> nearest_name(std::string_view name, const std::vector
   std::optional<std::string> nearest;
   size_t least = std::max<size_t>(1, name.size() / 3) + 1;
   for (const std::string& candidate : known) {
-    const size_t edits = distance(name, candidate);
+    const size_t edits = is_start_of(name, candidate) ? 1 : distance(name, candidate);
     if (edits < least) {
       least = edits;
       nearest = candidate;

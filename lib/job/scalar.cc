@@ -177,6 +177,13 @@ Result<ArgScalar> read_scalar(const YamlNode& node) {
   return ArgScalar(text);
 }
 
+std::optional<int64_t> plain_integer(std::string_view text) {
+  int64_t value = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (!is_integer(text) || error != std::errc() || stop != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
 std::string describe_node(const YamlNode& node) {
   switch (node.kind) {
     case YamlNode::Kind::kNull:

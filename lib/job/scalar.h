@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,9 @@ namespace fabric::job {
 /// decimal integers of 64 bits, decimal numbers with a point or an exponent, null; quoted values are text, and so is the
 /// rest. kInvalidArgument for what readers disagree about (no, 08, 0x10, 1_000, 0,1, 12:30) and numbers out of range.
 Result<ArgScalar> read_scalar(const YamlNode& node);
+
+/// Returns the integer that a text is, as people write it in quotes or not: no leading zeros, no sign but '-', 64 bits.
+std::optional<int64_t> plain_integer(std::string_view text);
 
 /// Returns a name for what `node` is, to stand after "but is": "the number 5", "'abc'", "a list", "null".
 std::string describe_node(const YamlNode& node);

@@ -44,8 +44,8 @@ const YamlNode* SectionReader::take(std::string_view key) {
   return map_.find(key);
 }
 
-void SectionReader::error(const YamlNode& node, std::string_view message) {
-  diagnostics_.error(node.mark, concat('\'', full_name(node.key), "' ", message));
+void SectionReader::error(const YamlNode& node, std::string_view message, const YamlNode& place) {
+  diagnostics_.error(place.mark, concat('\'', full_name(node.key), "' ", message));
 }
 
 std::optional<std::string> SectionReader::text(std::string_view key) {
@@ -55,7 +55,7 @@ std::optional<std::string> SectionReader::text(std::string_view key) {
     const auto value = read_scalar(*node);
     if (value.ok() && std::holds_alternative<std::string>(*value)) {
       if (!node->text.empty()) return node->text;
-      error(*node, "must not be empty; write a value or remove the key");
+      error(*node, "must not be empty, but is; write a value or remove the key");
       return std::nullopt;
     }
     error(*node, concat("must be text, but is ", describe_node(*node), "; quote it: \"", node->text, '"'));
@@ -69,15 +69,16 @@ std::optional<int64_t> SectionReader::read_integer(std::string_view key, int64_t
                                                    const NumberWord* word) {
   const YamlNode* node = take(key);
   if (node == nullptr) return std::nullopt;
+  const char* advice = "; write it in plain decimal digits";
   if (node->kind == YamlNode::Kind::kScalar) {
     if (word != nullptr && node->text == word->word) return word->value;
     const auto value = read_scalar(*node);
     const auto* number = value.ok() ? std::get_if<int64_t>(&*value) : nullptr;
     if (number != nullptr && *number >= least && *number <= most) return *number;
+    if (number != nullptr) advice = *number < least ? "; raise it" : "; lower it";
   }
   error(*node, concat("must be an integer from ", least, " to ", most, word != nullptr ? ", or " : "",
-                      word != nullptr ? word->word : "", ", but is ", describe_node(*node),
-                      "; write it in plain decimal digits"));
+                      word != nullptr ? word->word : "", ", but is ", describe_node(*node), advice));
   return std::nullopt;
 }
 
@@ -137,22 +138,28 @@ std::optional<std::chrono::milliseconds> SectionReader::duration_or(std::string_
                                                                     std::string_view word) {
   const YamlNode* node = take(key);
   if (node != nullptr && node->kind == YamlNode::Kind::kScalar && node->text == word) return std::nullopt;
-  return duration(key, least);
+  return read_duration(key, least, concat(", or ", word));
 }
 
 std::optional<std::chrono::milliseconds> SectionReader::duration(std::string_view key,
                                                                  std::chrono::milliseconds least) {
+  return read_duration(key, least, "");
+}
+
+std::optional<std::chrono::milliseconds> SectionReader::read_duration(std::string_view key,
+                                                                      std::chrono::milliseconds least,
+                                                                      const std::string& or_word) {
   const YamlNode* node = take(key);
   if (node == nullptr) return std::nullopt;
   if (node->kind != YamlNode::Kind::kScalar) {
-    error(*node, concat("must be a duration, but is ", describe_node(*node), "; write 200ms, 1.2s, 5m or 2h"));
+    error(*node, concat("must be a duration, but is ", describe_node(*node), "; write 200ms, 1.2s, 5m or 2h", or_word));
     return std::nullopt;
   }
   const auto value = parse_duration(node->text);
   if (!value.ok()) {
-    error(*node, value.error().message());
+    error(*node, value.error().message() + or_word);
   } else if (*value < least) {
-    error(*node, concat("must be at least ", least.count(), "ms, but is ", node->text, "; make it longer"));
+    error(*node, concat("must be at least ", least.count(), "ms, but is ", node->text, "; make it longer", or_word));
   } else {
     return *value;
   }

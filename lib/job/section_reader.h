@@ -61,11 +61,16 @@ class SectionReader {
   void finish();
 
   /// Notes an error at the value of `node`: "'fabric.devices' <message>".
-  void error(const YamlNode& node, std::string_view message);
+  void error(const YamlNode& node, std::string_view message) { error(node, message, node); }
+  /// Does so at the value of `place`, an item of `node`.
+  void error(const YamlNode& node, std::string_view message, const YamlNode& place);
   Diagnostics& diagnostics() { return diagnostics_; }
 
  private:
   std::optional<int64_t> read_integer(std::string_view key, int64_t least, int64_t most, const NumberWord* word);
+  /// `or_word` goes on with the advice: ", or never".
+  std::optional<std::chrono::milliseconds> read_duration(std::string_view key, std::chrono::milliseconds least,
+                                                         const std::string& or_word);
   std::optional<size_t> index_of_word(std::string_view key, const std::vector<std::string>& words);
   std::string full_name(std::string_view key) const;
 

@@ -7,15 +7,16 @@ namespace {
 
 ValueSource source_at(const YamlNode& node, const Diagnostics& diagnostics) {
   const SourceText& source = diagnostics.source(node.mark);
+  const std::string place = diagnostics.place(node.mark);
   switch (source.kind) {
     case SourceKind::kFlag:
-      return {ValueSource::Kind::kFlag, source.name, node.macros};
+      return {ValueSource::Kind::kFlag, source.name, node.macros, place};
     case SourceKind::kEnvironment:
-      return {ValueSource::Kind::kEnvironment, source.name, node.macros};
+      return {ValueSource::Kind::kEnvironment, source.name, node.macros, place};
     case SourceKind::kFile:
       break;
   }
-  return {ValueSource::Kind::kFile, diagnostics.place(node.mark), node.macros};
+  return {ValueSource::Kind::kFile, place, node.macros, place};
 }
 
 void collect(const YamlNode& node, const std::string& path, const Diagnostics& diagnostics, Provenance& provenance) {
@@ -46,12 +47,14 @@ std::string_view name_of(ValueSource::Kind kind) {
 
 Provenance provenance_of(const YamlNode& root, const Diagnostics& diagnostics) {
   Provenance provenance;
+  provenance[""].place = diagnostics.place(root.mark);
   collect(root, "", diagnostics, provenance);
   return provenance;
 }
 
 ValueSource source_of(const Provenance& provenance, const std::string& path) {
-  const auto found = provenance.find(path);
+  auto found = provenance.find(path);
+  if (found == provenance.end()) found = provenance.find("");
   return found != provenance.end() ? found->second : ValueSource();
 }
 

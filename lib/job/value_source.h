@@ -15,6 +15,7 @@ struct ValueSource {
   Kind kind = Kind::kDefault;
   std::string text = "default";  ///< "job.yaml:3:19", "--set fabric.devices", "LT_DEVICES"
   std::string macros{};          ///< "${env:HOME}", what was put into the text; empty: nothing
+  std::string place{};           ///< "job.yaml:3:19", "--set fabric.devices:1:1"; of a default the start of the job
 
   bool operator==(const ValueSource&) const = default;
 };
@@ -22,7 +23,8 @@ struct ValueSource {
 /// Returns the word for a kind of source: "default", "file", "flag" or "environment".
 std::string_view name_of(ValueSource::Kind kind);
 
-/// Sources of a job's values by their path: "fabric.devices", "args.epochs", "env.set.HOME". What is not there has its default.
+/// Sources of a job's values by their path: "fabric.devices", "args.epochs", "env.set.HOME". What is not there has its default,
+/// whose source stands at "".
 using Provenance = std::map<std::string, ValueSource>;
 
 /// Returns the sources of all values of `root`; a list is one value.

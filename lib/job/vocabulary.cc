@@ -15,7 +15,10 @@ bool contains(const std::vector<std::string>& words, const std::string& word) {
 
 std::optional<std::string> refuse_word(const Vocabulary& words, const std::string& word) {
   if (contains(words.supported, word)) return std::nullopt;
-  if (contains(words.known, word)) return concat("'", word, "' is not there yet in this version; ", words.advice);
+  if (contains(words.known, word)) {
+    return concat("must be one of ", list_of_names(words.supported), ", but is '", word,
+                  "', which is not there yet in this version; ", words.advice);
+  }
   std::vector<std::string> all = words.supported;
   all.insert(all.end(), words.known.begin(), words.known.end());
   const auto nearest = nearest_name(word, all);

@@ -81,7 +81,8 @@ class TreeBuilder final : public YAML::EventHandler {
   }
   void begin(YamlNode::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
     refuse_tag(mark, tag);
-    if (expects_key()) refuse_key(mark, kind == YamlNode::Kind::kMap ? "is a map" : "is a list");
+    if (expects_key())
+      refuse_key(mark, kind == YamlNode::Kind::kMap ? "is a map; write a name" : "is a list; write a name");
     if (open_.size() >= kMaxYamlDepth) refuse_depth(mark);
     count(1, mark);
     open_.push_back({.node = {.kind = kind, .mark = place(mark)}, .anchor = anchor, .count_before = count_ - 1});
@@ -183,10 +184,27 @@ void refuse_open_quote(std::string_view text) {
   }
 }
 
+std::string_view line_at(std::string_view text, const YAML::Mark& mark) {
+  for (int line = 0; line < mark.line && !text.empty(); ++line) {
+    text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  }
+  return text.substr(0, text.find('\n'));
+}
+
+/// What to do about a message of the parser, as far as that can be told.
+std::string_view advice_on(const YAML::Exception& error, std::string_view text) {
+  if (!error.mark.is_null() && line_at(text, error.mark).find("${") != std::string_view::npos)
+    return "within { } or [ ] put texts with macros in quotes, or write the map in lines of their own";
+  if (error.msg == YAML::ErrorMsg::UNKNOWN_ANCHOR) return "define it before with &, or quote the '*' for text";
+  if (error.msg == YAML::ErrorMsg::END_OF_MAP_FLOW) return "close the map with a '}'";
+  if (error.msg == YAML::ErrorMsg::END_OF_SEQ_FLOW) return "close the list with a ']'";
+  return "check the indentation, and quote texts that have ': ', '#' or brackets";
+}
+
 /// The parser's own messages say what it found only.
-std::string message_of(const YAML::Exception& error) {
-  const bool is_ours = error.msg.find("must") != std::string::npos;
-  return is_ours ? error.msg : concat("a job must be well-formed YAML, but: ", error.msg);
+std::string message_of(const YAML::Exception& error, std::string_view text) {
+  if (error.msg.find("must") != std::string::npos) return error.msg;
+  return concat("a job must be well-formed YAML, but: ", error.msg, "; ", advice_on(error, text));
 }
 
 }  // namespace
@@ -215,10 +233,11 @@ std::optional<YamlNode> parse_yaml(std::string_view text, int source, Diagnostic
     diagnostics.error({.source = source,
                        .line = has_place ? error.mark.line + 1 : 1,
                        .column = has_place ? error.mark.column + 1 : 1},
-                      message_of(error));
+                      message_of(error, text));
   } catch (const std::exception& error) {
-    diagnostics.error({.source = source},
-                      concat("a job must be well-formed YAML, but its reader gave up: ", error.what()));
+    diagnostics.error(
+        {.source = source},
+        concat("a job must be well-formed YAML, but its reader gave up: ", error.what(), "; check its syntax"));
   }
   return std::nullopt;
 }

@@ -1,7 +1,9 @@
 #include "job/bad_job.h"
 
 #include <algorithm>
-#include <fstream>
+#include <sstream>
+
+#include "support/file_text.h"
 
 namespace fabric::testing {
 namespace {
@@ -21,12 +23,31 @@ constexpr const char* kMachine = "x86-64";
 
 }  // namespace
 
+job::JobInputs inputs_of(const BadJob& bad) {
+  job::JobInputs inputs{.variables = bad.variables};
+  for (size_t i = 0; i + 1 < bad.arguments.size(); i += 2) {
+    if (bad.arguments[i] == "--set") inputs.overrides.push_back(bad.arguments[i + 1]);
+    if (bad.arguments[i] == "--profile") inputs.profile = bad.arguments[i + 1];
+  }
+  return inputs;
+}
+
 BadJob read_bad_job(const std::filesystem::path& path, const std::string& files) {
+  return parse_bad_job(replaced(replaced(file_text(path), "@FILES@", files), "@MACHINE@", kMachine));
+}
+
+std::string missing_parts(const std::string& line) {
+  std::string missing;
+  if (line.find("must") == std::string::npos && line.find("needs") == std::string::npos) missing += "what must hold";
+  if (line.find("; ") == std::string::npos) missing += std::string(missing.empty() ? "" : " and ") + "what to do";
+  return missing;
+}
+
+BadJob parse_bad_job(const std::string& text) {
   BadJob bad;
   bool is_usage = true;
-  std::ifstream file(path);
-  for (std::string raw; std::getline(file, raw);) {
-    const std::string line = replaced(replaced(raw, "@FILES@", files), "@MACHINE@", kMachine);
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("#! ")) {
       const std::string said = line.starts_with("#! !") ? line.substr(4) : "job.yaml:" + line.substr(3);
       bad.expected += (bad.expected.empty() ? "" : "\n") + said;
@@ -34,7 +55,7 @@ BadJob read_bad_job(const std::filesystem::path& path, const std::string& files)
     } else if (line.starts_with("#@ ")) {
       bad.arguments.push_back(line.substr(3));
     } else if (line.starts_with("#$ ")) {
-      const size_t equals = line.find('=');
+      const size_t equals = std::min(line.find('='), line.size() - 1);
       bad.variables[line.substr(3, equals - 3)] = line.substr(equals + 1);
     } else {
       bad.text += line + '\n';

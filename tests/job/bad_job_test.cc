@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "job/job_reader.h"
 
 namespace fabric::job {
@@ -12,17 +14,9 @@ namespace {
 
 using fabric::testing::bad_job_files;
 using fabric::testing::BadJob;
+using fabric::testing::inputs_of;
+using fabric::testing::missing_parts;
 using fabric::testing::read_bad_job;
-
-/// The inputs that arguments "--set", "a=b", "--profile", "c" say.
-JobInputs inputs_of(const BadJob& bad) {
-  JobInputs inputs{.variables = bad.variables};
-  for (size_t i = 0; i + 1 < bad.arguments.size(); i += 2) {
-    if (bad.arguments[i] == "--set") inputs.overrides.push_back(bad.arguments[i + 1]);
-    if (bad.arguments[i] == "--profile") inputs.profile = bad.arguments[i + 1];
-  }
-  return inputs;
-}
 
 class BadJobTest : public ::testing::TestWithParam<std::filesystem::path> {};
 
@@ -35,6 +29,8 @@ TEST_P(BadJobTest, IsRefusedWithEveryMistakeAtItsPlace) {
   ASSERT_FALSE(job.ok());
   EXPECT_EQ(job.status().code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(job.status().message(), bad.expected);
+  std::istringstream lines(bad.expected);
+  for (std::string line; std::getline(lines, line);) EXPECT_EQ(missing_parts(line), "") << line;
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, BadJobTest, ::testing::ValuesIn(bad_job_files(FABRIC_BAD_JOBS_DIR)),

@@ -3,10 +3,12 @@
 #include <cstdio>
 #include <exception>
 #include <fstream>
+#include <stdexcept>
 #include <string>
 
 #include "job/job_schema.h"
 #include "job/key_tables.h"
+#include "support/file_text.h"
 
 int main(int argc, char** argv) {
   if (argc != 2) {
@@ -15,7 +17,8 @@ int main(int argc, char** argv) {
   }
   const std::string docs = argv[1];
   try {
-    const std::string text = fabric::job::with_key_tables(fabric::job::read_whole_file(docs + "/job-file.md"));
+    const std::string text = fabric::job::with_key_tables(fabric::testing::file_text(docs + "/job-file.md"));
+    if (text.empty()) throw std::runtime_error("cannot read " + docs + "/job-file.md");
     std::ofstream(docs + "/job-file.md") << text;
     std::ofstream(docs + "/job.schema.json") << fabric::job::json_schema();
   } catch (const std::exception& error) {

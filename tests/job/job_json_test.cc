@@ -7,6 +7,8 @@
 #include <random>
 
 #include "job/job_reader.h"
+#include "job/macros.h"
+#include "job/scalar.h"
 
 namespace fabric::job {
 namespace {
@@ -36,7 +38,17 @@ class RandomJob {
     spec.elastic.max_restarts = pick(9);
     spec.elastic.heartbeat = std::chrono::milliseconds(10 + pick(500));
     spec.elastic.lease = spec.elastic.heartbeat * 4;
-    for (int i = 0; i < pick(4); ++i) spec.env.set["E" + std::to_string(i)] = nasty();
+    for (int i = 0; i < pick(4); ++i) spec.env.set["E" + std::to_string(i)] = template_text();
+    if (pick(2) == 0) spec.env.pass = std::vector<std::string>{"A", "NCCL_*"};
+    if (pick(2) == 0) spec.env.secret = {"TOKEN"};
+    if (pick(2) == 0) spec.cluster = {"local", pick(9)};
+    if (pick(2) == 0) spec.network.interface = "eth" + std::to_string(pick(3));
+    spec.logging = {std::array{LogLevel::kDebug, LogLevel::kWarning, LogLevel::kError}[static_cast<size_t>(pick(3))],
+                    pick(2) == 0};
+    spec.elastic.max_strikes = pick(5);
+    if (pick(2) == 0) spec.elastic.max_node_losses = pick(5);
+    if (pick(2) == 0) spec.elastic.max_preemptions = pick(5);
+    if (pick(2) == 0) spec.elastic.scale_up_wait = std::chrono::milliseconds(pick(5'000));
     if (pick(2) == 0) spec.workdir = "/w/" + nasty_path();
     if (pick(2) == 0) spec.threads = 1 + pick(64);
     spec.elastic.restart_window = std::chrono::milliseconds(pick(3) * 1'000);
@@ -70,8 +82,13 @@ class RandomJob {
       case 3:
         return std::ldexp(static_cast<double>(random_()), pick(200) - 100);
       default:
-        return nasty();
+        return template_text();
     }
+  }
+  /// Text with a plain "${" escaped, and macros of ranks.
+  std::string template_text() {
+    const std::string text = escape_macros(nasty());
+    return pick(3) == 0 && !text.ends_with('$') ? text + "${rank}" + escape_macros(nasty()) : text;
   }
   ArgValue value() {
     if (pick(4) != 0) return scalar();
@@ -87,7 +104,7 @@ TEST(JobJsonTest, TheYamlOfAJobReadsBackToTheSameJob) {
   for (uint32_t seed = 0; seed < 2'000; ++seed) {
     const JobSpec spec = RandomJob(seed).make();
 
-    const auto back = parse_job(to_yaml(spec), "job.yaml", "/elsewhere");
+    const auto back = parse_job(to_yaml(spec), "job.yaml", "/elsewhere", {.variables = {{"TOKEN", "s3cret"}}});
 
     ASSERT_TRUE(back.ok()) << back.status().message() << "\n" << to_yaml(spec);
     ASSERT_EQ(back->spec, spec) << "seed " << seed << "\n" << to_yaml(spec);
@@ -101,11 +118,12 @@ TEST(JobJsonTest, TheJsonOfAJobHoldsItsTypes) {
     const auto json = nlohmann::json::parse(to_json(spec));
 
     EXPECT_EQ(json.at("name"), spec.name);
-    EXPECT_EQ(json.at("elastic").at("lease_ms"), spec.elastic.lease.count());
-    EXPECT_EQ(json.at("elastic").at("stop_timeout_ms"), spec.elastic.stop_timeout.count());
+    EXPECT_EQ(*parse_duration(json.at("elastic").at("lease").get<std::string>()), spec.elastic.lease);
+    EXPECT_EQ(*parse_duration(json.at("elastic").at("stop_timeout").get<std::string>()), spec.elastic.stop_timeout);
     EXPECT_EQ(json.at("binding") == "numa", spec.binding == Binding::kNuma);
-    EXPECT_EQ(json.at("limits").at("core_bytes").is_null(), spec.limits.core_bytes < 0);
-    EXPECT_EQ(json.at("limits").at("processes") == "unlimited", spec.limits.processes == INT64_MAX);
+    const auto limits = json.value("limits", nlohmann::json::object());
+    EXPECT_EQ(!limits.contains("core"), spec.limits.core_bytes < 0);
+    EXPECT_EQ(limits.value("processes", nlohmann::json()) == "unlimited", spec.limits.processes == INT64_MAX);
     ASSERT_EQ(json.at("args").size(), spec.args.size());
     for (const auto& [name, value] : spec.args) {
       const auto* scalar = std::get_if<ArgScalar>(&value);

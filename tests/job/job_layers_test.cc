@@ -130,8 +130,9 @@ TEST_F(JobLayersTest, MacrosPutVariablesIntoTexts) {
   EXPECT_EQ(spec.program, "/home/me/y.so");
   EXPECT_EQ(spec.elastic.max_restarts, 5) << "it has the type that it would have if it stood there";
   EXPECT_EQ(spec.args[0].second, ArgValue(ArgScalar(std::string("5")))) << "in quotes it is text";
-  EXPECT_EQ(spec.args[1].second, ArgValue(ArgScalar(std::string("a: [${env:N}] 'q' # x")))) << "once, and never YAML";
-  EXPECT_EQ(spec.args[2].second, ArgValue(ArgScalar(std::string("${env:N} $5 $"))));
+  EXPECT_EQ(spec.args[1].second, ArgValue(ArgScalar(std::string("a: [$${env:N}] 'q' # x"))))
+      << "once, and never YAML; arguments are templates, in which this is a plain ${";
+  EXPECT_EQ(spec.args[2].second, ArgValue(ArgScalar(std::string("$${env:N} $5 $"))));
   EXPECT_EQ(spec.args[3].second, ArgValue(std::vector<ArgScalar>{ArgScalar(std::string("5-5"))}));
   EXPECT_EQ(spec.env.set.at("E"), "<>");
 }
@@ -145,7 +146,7 @@ TEST_F(JobLayersTest, MacrosThatMeanNothingAreRefused) {
       said("${env:NONE}"),
       "job.yaml:3:11: 'args.a' needs the variable 'NONE', which must be set where fabric-run is started, but is not; "
       "set it; write $${ for a plain ${");
-  EXPECT_THAT(said("x ${rank}"), HasSubstr("'args.a' must have no other macros than ${env:NAME}, but has '${rank}'"));
+  EXPECT_THAT(said("x ${rang}"), HasSubstr("'args.a' must have no other macros than ${env:NAME}, ${rank}"));
   EXPECT_THAT(said("${env:A"), HasSubstr("must end the macro '${env:A' with a '}'"));
   EXPECT_THAT(said("${env:A}", {{"A", "\x01"}}), HasSubstr("printable UTF-8 text"));
 }
@@ -227,13 +228,18 @@ TEST_F(JobLayersTest, EveryValueRemembersItsSource) {
   const Provenance sources =
       good("include: base.yaml\nname: x\nprogram: \"${env:HOME}/y.so\"\nenv: {E: 1}\n", inputs).sources;
 
-  EXPECT_EQ(source_of(sources, "fabric.strategy"), (ValueSource{ValueSource::Kind::kFile, "base.yaml:1:20"}));
+  EXPECT_EQ(source_of(sources, "fabric.strategy"),
+            (ValueSource{ValueSource::Kind::kFile, "base.yaml:1:20", "", "base.yaml:1:20"}));
   EXPECT_EQ(source_of(sources, "args.a").text, "base.yaml:2:11");
-  EXPECT_EQ(source_of(sources, "args.b"), (ValueSource{ValueSource::Kind::kFlag, "--set args.b"}));
-  EXPECT_EQ(source_of(sources, "fabric.devices"), (ValueSource{ValueSource::Kind::kEnvironment, "LT_DEVICES"}));
-  EXPECT_EQ(source_of(sources, "program"), (ValueSource{ValueSource::Kind::kFile, "job.yaml:3:10", "${env:HOME}"}));
+  EXPECT_EQ(source_of(sources, "args.b"),
+            (ValueSource{ValueSource::Kind::kFlag, "--set args.b", "", "--set args.b:1:1"}));
+  EXPECT_EQ(source_of(sources, "fabric.devices"),
+            (ValueSource{ValueSource::Kind::kEnvironment, "LT_DEVICES", "", "LT_DEVICES:1:1"}));
+  EXPECT_EQ(source_of(sources, "program"),
+            (ValueSource{ValueSource::Kind::kFile, "job.yaml:3:10", "${env:HOME}", "job.yaml:3:10"}));
   EXPECT_EQ(source_of(sources, "env.set.E").text, "job.yaml:4:10");
-  EXPECT_EQ(source_of(sources, "elastic.grace"), ValueSource());
+  EXPECT_EQ(source_of(sources, "elastic.grace"),
+            (ValueSource{ValueSource::Kind::kDefault, "default", "", "job.yaml:1:1"}));
 }
 
 TEST_F(JobLayersTest, TheCommandLineIsToBlameOnlyIfNothingElseIs) {
@@ -249,6 +255,104 @@ TEST_F(JobLayersTest, TheCommandLineIsToBlameOnlyIfNothingElseIs) {
   EXPECT_TRUE(is_usage("job.yaml", {.profile = "none"}));
   EXPECT_FALSE(is_usage("bad.yaml", {.profile = "none"}));
   EXPECT_FALSE(is_usage("none.yaml", {}));
+}
+
+TEST_F(JobLayersTest, NoMessageAndNoPlaceShowsWhatAnIncludesMacroStandsFor) {
+  write("s3cret/base.yaml", "fabric: {devices: 0}\n");
+  write("s3cret/broken.yaml", "a: [\n");
+  write("s3cret/nested.yaml", "include: none.yaml\n");
+  const JobInputs inputs{.variables = {{"PLACE", "s3cret"}, {"ROOT", directory_.file("s3cret")}}};
+  const auto said = [&](const std::string& include, const std::string& more = "") {
+    const std::string message = fault("include: \"" + include + "\"\n" + kLeast + more, inputs);
+    EXPECT_THAT(message, ::testing::Not(HasSubstr("s3cret"))) << include;
+    return message;
+  };
+
+  EXPECT_THAT(said("${env:PLACE}/base.yaml"), HasSubstr("${env:PLACE}/base.yaml:1:19: 'fabric.devices' must"));
+  EXPECT_THAT(said("${env:PLACE}/broken.yaml"), HasSubstr("${env:PLACE}/broken.yaml:2:1: a job must be"));
+  EXPECT_THAT(said("${env:ROOT}/nested.yaml"), HasSubstr("${env:ROOT}/nested.yaml:1:10: 'include' names 'none.yaml'"));
+  EXPECT_THAT(said("${env:PLACE}/base.yaml", "fabric: {devices: 1}\nenv: {secret: [PLACE]}\n"),
+              HasSubstr("job.yaml:1:10: 'include' must not have the value of a secret, but has '${env:PLACE}'"));
+}
+
+TEST_F(JobLayersTest, FilesThatAreIncludedAreCounted) {
+  std::string list;
+  for (size_t i = 1; i < kMaxIncludedFiles + 1; ++i) {
+    const std::string name = "f" + std::to_string(i) + ".yaml";
+    write(name, "args: {a: " + std::to_string(i) + "}\n");
+    list += (list.empty() ? "" : ", ") + name;
+    if (i + 1 == kMaxIncludedFiles) {
+      EXPECT_TRUE(read("include: [" + list + "]\n" + kLeast).ok()) << "the job's own file counts too";
+    }
+  }
+
+  EXPECT_THAT(fault("include: [" + list + "]\n" + kLeast),
+              HasSubstr("'include' must lead to at most 64 files, but leads to more; include fewer"));
+}
+
+TEST_F(JobLayersTest, MacrosWithoutQuotesMayStandForNull) {
+  const JobInputs inputs{.variables = {{"NONE", ""}, {"TILDE", "~"}, {"NULL", "null"}}};
+  const ArgValue null{ArgScalar(std::monostate())};
+
+  const JobSpec spec = good(std::string(kLeast) + "args:\n  a: ${env:NONE}\n  b: ${env:TILDE}\n  c: ${env:NULL}\n" +
+                                "  d: '${env:NONE}'\nfabric:\n  precision: ${env:NONE}\n",
+                            inputs)
+                           .spec;
+
+  for (size_t i = 0; i < 3; ++i) EXPECT_EQ(spec.args[i].second, null) << i;
+  EXPECT_EQ(spec.args[3].second, ArgValue(ArgScalar(std::string())));
+  EXPECT_EQ(spec.fabric.precision, "32-true");
+}
+
+TEST_F(JobLayersTest, MacrosOfRanksStayInArgumentsAndVariables) {
+  const JobInputs inputs{.variables = {{"A", "${rank}"}, {"B", "x$"}, {"C", "{rank}"}}};
+
+  const JobSpec spec =
+      good(std::string(kLeast) +
+               "args:\n  a: ${rank}\n  b: [\"${run_dir}/${env:A}\", '$${rank}']\n  c: \"$${env:C}\"\n" +
+               "  d: \"$ ${env:C} $${env:B}\"\n  e: \"${env:B}${env:C}\"\nenv: {E: \"r${local_rank}-${env:A}\"}\n",
+           inputs)
+          .spec;
+
+  const auto text = [](const char* words) { return ArgScalar(std::string(words)); };
+  EXPECT_EQ(spec.args[0].second, ArgValue(text("${rank}"))) << "always text";
+  EXPECT_EQ(spec.args[1].second, ArgValue(std::vector<ArgScalar>{text("${run_dir}/$${rank}"), text("$${rank}")}))
+      << "what a variable holds is no macro";
+  EXPECT_EQ(spec.args[2].second, ArgValue(text("$${env:C}")));
+  EXPECT_EQ(spec.args[4].second, ArgValue(text("x$${rank}"))) << "nor do pieces become one together";
+  EXPECT_EQ(spec.env.set.at("E"), "r${local_rank}-$${rank}");
+}
+
+TEST_F(JobLayersTest, ThreadsComeFromTheEnvironmentThatRanksInherit) {
+  const auto threads = [&](const std::string& more, const std::string& value = "3,2") {
+    return good(kLeast + more, {.variables = {{"OMP_NUM_THREADS", value}}});
+  };
+
+  EXPECT_EQ(threads("").spec.threads, 3);
+  EXPECT_EQ(source_of(threads("").sources, "threads").kind, ValueSource::Kind::kEnvironment);
+  EXPECT_EQ(source_of(threads("").sources, "threads").text, "OMP_NUM_THREADS");
+  EXPECT_EQ(threads("env: {pass: ['OMP_*']}\n").spec.threads, 3);
+  EXPECT_EQ(threads("threads: 5\n").spec.threads, 5) << "the job wins";
+  EXPECT_EQ(threads("env: {OMP_NUM_THREADS: 2}\n").spec.threads, std::nullopt) << "said in another way";
+  EXPECT_EQ(threads("env: {pass: [A]}\n").spec.threads, std::nullopt) << "ranks do not inherit it";
+  for (const char* const other : {"", "x", "0", "5000"}) EXPECT_EQ(threads("", other).spec.threads, std::nullopt);
+}
+
+TEST_F(JobLayersTest, DevicesAreComparedByWhatTheyMean) {
+  const auto said = [&](const std::string& devices, const std::string& variable) {
+    return read(kLeast + ("fabric: {devices: " + devices + "}\n"), {.variables = {{"LT_DEVICES", variable}}})
+        .status()
+        .message();
+  };
+
+  EXPECT_THAT(said("'0, 1'", "0,1"), HasSubstr("which the CPU does not have")) << "the same, and refused for that only";
+  EXPECT_THAT(said("[0, 1]", "0,1"), ::testing::Not(HasSubstr("must be the same")));
+  EXPECT_THAT(said("[0, 1]", "1,0"), HasSubstr("must be the same"));
+  EXPECT_EQ(said("'2'", "2"), "");
+  EXPECT_EQ(said("AUTO", "2"), "") << "capitals do not count";
+  EXPECT_EQ(said("AUTO", "Auto"), "");
+  EXPECT_THAT(said("2", "1"), HasSubstr("must be the same wherever it is said, but is '2' here and '1' in the"))
+      << "5.2 #5 of the reference: neither wins silently";
 }
 
 }  // namespace

@@ -7,9 +7,9 @@
 #include <filesystem>
 #include <fstream>
 #include <random>
-#include <sstream>
 
 #include "job/job_file.h"
+#include "support/file_text.h"
 #include "support/temporary_directory.h"
 
 namespace fabric::job {
@@ -48,12 +48,6 @@ ArgValue argument(const JobSpec& spec, const std::string& name) {
   return {};
 }
 
-std::string read_file(const std::filesystem::path& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
-
 TEST(JobReaderTest, FillsInDefaultsAndMakesPathsAbsolute) {
   const JobSpec spec = good("name: x\nprogram: ../build/y.so\nworkdir: here\noutput: {directory: /runs}\n");
 
@@ -75,7 +69,11 @@ name: all
 program: y.so
 fabric: {accelerator: CPU, strategy: DDP, devices: "4", num_nodes: 2, precision: 32, loggers: csv}
 elastic: {min_nodes: 1, max_nodes: 3, max_restarts: 5, rendezvous_timeout: 5m, heartbeat: 100ms, lease: 0.5s, grace: 0s,
-          restart_window: 1h, max_failures_without_progress: 0, stop_timeout: 2m}
+          restart_window: 1h, max_failures_without_progress: 0, stop_timeout: 2m, max_strikes: 2, max_node_losses: 4,
+          max_preemptions: unlimited, scale_up_wait: 30s}
+cluster: {environment: LOCAL, simulate_nodes: 3}
+network: {interface: eth0}
+logging: {level: info, coordinator: true}
 env: {OMP_NUM_THREADS: 1, EMPTY: '', DATE: 2026-11-24}
 threads: 3
 binding: cores
@@ -85,7 +83,10 @@ output: {ranks: [0, 3], rotate: 100MB}
 )");
 
   EXPECT_EQ(spec.fabric, (FabricOptions{"cpu", "ddp", 4, 2, "32-true", {"csv"}}));
-  EXPECT_EQ(spec.elastic, (ElasticOptions{1, 3, 5, 300s, 100ms, 500ms, 0ms, 1h, 0, 120s}));
+  EXPECT_EQ(spec.elastic, (ElasticOptions{1, 3, 5, 300s, 100ms, 500ms, 0ms, 1h, 0, 120s, 2, 4, std::nullopt, 30s}));
+  EXPECT_EQ(spec.cluster, (ClusterOptions{"local", 3}));
+  EXPECT_EQ(spec.network, (NetworkOptions{"eth0"}));
+  EXPECT_EQ(spec.logging, (LoggingOptions{LogLevel::kInfo, true}));
   EXPECT_EQ(spec.env.set,
             (std::map<std::string, std::string>{{"OMP_NUM_THREADS", "1"}, {"EMPTY", ""}, {"DATE", "2026-11-24"}}));
   EXPECT_EQ(spec.threads, 3);
@@ -182,6 +183,7 @@ TEST(JobReaderTest, NamesTheOverrideThatIsWrong) {
   EXPECT_THAT(fault(kLeast, {"fabric..devices=1"}), HasSubstr("must have a name between its points"));
   EXPECT_THAT(fault(kLeast, {"name.first=x"}), HasSubstr("leads through a value"));
   EXPECT_THAT(fault(kLeast, {"args.a=[1"}), HasSubstr("--set args.a:1:"));
+  EXPECT_THAT(fault(kLeast, {"args.a\nb=[1"}), HasSubstr("--set args.a\\nb:1:")) << "on one line";
 }
 
 TEST(JobReaderTest, RefusesWhatIsNoTextFile) {
@@ -237,7 +239,8 @@ std::string damaged(std::string text, std::mt19937& random) {
 TEST(JobReaderTest, SurvivesDamagedJobsAndAlwaysNamesAPlace) {
   std::vector<std::string> texts;
   for (const char* directory : {FABRIC_CONFIGS_DIR, FABRIC_BAD_JOBS_DIR}) {
-    for (const auto& entry : std::filesystem::directory_iterator(directory)) texts.push_back(read_file(entry.path()));
+    for (const auto& entry : std::filesystem::directory_iterator(directory))
+      texts.push_back(fabric::testing::file_text(entry.path()));
   }
   std::mt19937 random(7);
   for (int round = 0; round < 4'000; ++round) {

@@ -1,7 +1,5 @@
 #include "job/key_tables.h"
 
-#include <fstream>
-#include <sstream>
 #include <stdexcept>
 
 #include "job/job_schema.h"
@@ -35,14 +33,6 @@ std::string with_key_tables(const std::string& text) {
     at = end;
   }
   return made + text.substr(at);
-}
-
-std::string read_whole_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw std::runtime_error("cannot read " + path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
 }
 
 }  // namespace fabric::job

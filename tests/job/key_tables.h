@@ -8,7 +8,4 @@ namespace fabric::job {
 /// the top -->") and "<!-- end of keys -->". Throws std::runtime_error if a section is unknown or has no end.
 std::string with_key_tables(const std::string& text);
 
-/// Returns the text of a file. Throws std::runtime_error if it cannot be read.
-std::string read_whole_file(const std::string& path);
-
 }  // namespace fabric::job

@@ -14,18 +14,12 @@
 #include <stdexcept>
 
 #include "support/eventually.h"
+#include "support/file_text.h"
 
 extern char** environ;
 
 namespace fabric::testing {
 namespace {
-
-std::string read_file(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 pid_t spawn_in(const std::filesystem::path& directory, const std::vector<std::string>& command, const JobStart& start) {
   posix_spawn_file_actions_t actions;
@@ -122,12 +116,12 @@ JobResult RunningJob::wait(std::chrono::seconds timeout) {
   result.timed_out = !wait_for(pid_, timeout, status);
   pid_ = -1;
   result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  result.out = read_file(directory_ / "out");
-  result.err = read_file(directory_ / "err");
+  result.out = file_text(directory_ / "out");
+  result.err = file_text(directory_ / "err");
   result.run_directory = directory_ / "runs" / "latest";
   result.events = events();
   if (std::filesystem::exists(result.run_directory / "report.json")) {
-    result.report = nlohmann::json::parse(read_file(result.run_directory / "report.json"));
+    result.report = nlohmann::json::parse(file_text(result.run_directory / "report.json"));
   }
   return result;
 }

@@ -4,8 +4,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "core/exit_codes.h"
+#include "core/thread_count.h"
 #include "core/unique_fd.h"
 #include "fabric/program.h"
 #include "runtime/environments/agent_environment.h"
@@ -52,19 +53,10 @@ void flush_output() {
   std::abort();
 }
 
-int threads_of(const GenerationPlan& plan) {
-  int threads = plan.threads_per_rank;
-  if (const auto chosen = plan.env.find("OMP_NUM_THREADS"); chosen != plan.env.end()) {
-    // A list ("4,2") is for nested regions; the first number counts here. Other text is the user's to mend: OpenMP says so.
-    std::from_chars(chosen->second.data(), chosen->second.data() + chosen->second.size(), threads);
-  }
-  return std::max(threads, 1);
-}
-
 int run_rank(const std::shared_ptr<AgentLink>& link) {
   try {
     const GenerationPlan& plan = link->assignment().plan;
-    at::set_num_threads(threads_of(plan));  // OpenMP's and MKL's number too
+    at::set_num_threads(std::max(threads_of(plan), 1));  // OpenMP's and MKL's number too
     const Result<const ProgramTable*> program = load_program(plan.program);
     if (!program.ok()) {
       tell_failure(*link, program.error().message());

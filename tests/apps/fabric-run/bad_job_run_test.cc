@@ -14,24 +14,20 @@
 
 #include "job/bad_job.h"
 #include "support/fabric_run.h"
+#include "support/file_text.h"
 
 namespace fabric::launcher {
 namespace {
 
 using fabric::testing::bad_job_files;
 using fabric::testing::BadJob;
+using fabric::testing::file_text;
 using fabric::testing::JobResult;
 using fabric::testing::JobStart;
 using fabric::testing::read_bad_job;
 using fabric::testing::RunningJob;
 using fabric::testing::TemporaryDirectory;
 using ::testing::HasSubstr;
-
-std::string file_text(const std::filesystem::path& path) {
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
 
 /// Programs that are none, each wrong in a way of its own.
 void write_programs(const std::filesystem::path& directory) {
@@ -48,6 +44,16 @@ void write_programs(const std::filesystem::path& directory) {
     return changed;
   };
   std::ofstream(directory / "executable.so", std::ios::binary) << with(offsetof(Elf64_Ehdr, e_type), ET_EXEC);
+  const auto with_note = [&](const std::string& item) {
+    std::string changed = bytes;
+    for (size_t at = changed.find("abi=1;"); at != std::string::npos; at = changed.find("abi=1;", at + 1)) {
+      changed.replace(at, item.size(), item);
+    }
+    return changed;
+  };
+  std::ofstream(directory / "equals.so", std::ios::binary) << with_note("abi:1;");
+  std::ofstream(directory / "abi.so", std::ios::binary) << with_note("xbi=1;");
+  std::filesystem::create_symlink(directory / "not there", directory / "dangling");
   std::ofstream(directory / "machine.so", std::ios::binary) << with(offsetof(Elf64_Ehdr, e_machine), EM_MIPS);
 }
 
@@ -76,6 +82,8 @@ TEST_P(BadJobRunTest, EndsAtOnceWithOneMessageAndStartsNothing) {
   EXPECT_EQ(result.err, as_printed(bad.expected));
   EXPECT_EQ(result.out, "");
   EXPECT_FALSE(std::filesystem::exists(directory.path() / "runs"));
+  std::istringstream lines(bad.expected);
+  for (std::string line; std::getline(lines, line);) EXPECT_EQ(fabric::testing::missing_parts(line), "") << line;
 }
 
 std::vector<std::filesystem::path> all_bad_files() {
@@ -126,7 +134,9 @@ TEST_F(BadPlaceTest, RefusesARunThatAlreadyIs) {
   const JobResult result = run({"job.yaml", "--run-id", "mine"});
 
   EXPECT_EQ(result.exit_code, 2) << result.describe();
-  EXPECT_THAT(result.err, HasSubstr("a run's directory must be new, but"));
+  EXPECT_THAT(
+      result.err,
+      HasSubstr("fabric-run: --run-id:1:1: a run's directory must be new, or that of a run that was cut off, but"));
   EXPECT_TRUE(std::filesystem::is_empty(directory_.path() / "runs" / "mine"));
 }
 

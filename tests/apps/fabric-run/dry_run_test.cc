@@ -5,13 +5,17 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <sstream>
+#include <map>
+#include <set>
 
 #include "support/fabric_run.h"
+#include "support/file_text.h"
+#include "support/processes.h"
 
 namespace fabric::launcher {
 namespace {
 
+using fabric::testing::file_text;
 using fabric::testing::JobResult;
 using fabric::testing::JobStart;
 using fabric::testing::RunningJob;
@@ -20,12 +24,6 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-std::string file_text(const std::filesystem::path& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
 
 class DryRunTest : public ::testing::Test {
  protected:
@@ -113,25 +111,110 @@ TEST_F(DryRunTest, ThePlanIsWhatARunDoes) {
   EXPECT_EQ(json.at("environment").at("evidence"), started.at("evidence"));
 }
 
-TEST_F(DryRunTest, NamesTheCommandsOfRanksThatAreExecutedOrWrapped) {
-  write_job("start_method: exec\n");
-  const auto words = [&](const std::vector<std::string>& arguments) {
+TEST_F(DryRunTest, TheCommandsOfThePlanAreThoseOfARun) {
+  write_job("env: {PROGRAM_MODE: wait}\nstart_method: exec\n");
+  const std::vector<std::string> arguments = {"job.yaml", "--run-id", "mine", "--wrap", "/usr/bin/env", "--ranks", "1"};
+  const auto json = plan(arguments);
+
+  RunningJob job(directory_, arguments);
+  ASSERT_TRUE(job.wait_for_events("rank_ready", 2));
+  std::set<std::string> running;
+  for (const pid_t pid : fabric::testing::descendants_of(job.pid())) {
+    running.insert(file_text("/proc/" + std::to_string(pid) + "/cmdline"));
+  }
+
+  ASSERT_EQ(json.at("commands").size(), 3u);
+  for (const auto& command : json.at("commands")) {
+    std::string line;
+    for (const std::string word : command.at("words")) {
+      if (word != "/usr/bin/env") line += word + '\0';  // which has become what it was given
+    }
+    EXPECT_TRUE(running.contains(line)) << command.dump();
+  }
+}
+
+TEST_F(DryRunTest, NamesTheCommandsOfRanksThatAreForkedExecutedOrWrapped) {
+  write_job();
+  const auto words = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "job.yaml");
     std::vector<std::string> lines;
     const auto json = plan(arguments);
     for (const auto& command : json.at("commands")) {
       std::string line;
-      for (const auto& word : command.at("words")) {
-        const std::string text = word;
-        line += (line.empty() ? "" : " ") + text.substr(text.rfind('/') + 1);
-      }
+      for (const std::string word : command.at("words"))
+        line += (line.empty() ? "" : " ") + word.substr(word.rfind('/') + 1);
       lines.push_back(line);
     }
     return lines;
   };
+  const auto agent = HasSubstr("fabric-agent");
+  const auto forked = HasSubstr("fabric-worker --forkserver 3");
 
-  EXPECT_THAT(words({"job.yaml"}), ElementsAre(HasSubstr("fabric-agent"), "fabric-worker"));
-  EXPECT_THAT(words({"job.yaml", "--wrap", "gdb --args", "--ranks", "1"}),
-              ElementsAre(HasSubstr("fabric-agent"), "gdb --args fabric-worker", "fabric-worker"));
+  EXPECT_THAT(words({}), ElementsAre(agent, forked));
+  EXPECT_THAT(words({"--wrap", "gdb --args"}), ElementsAre(agent, "gdb --args fabric-worker"));
+  EXPECT_THAT(words({"--wrap", "gdb --args", "--ranks", "1"}), ElementsAre(agent, "gdb --args fabric-worker", forked));
+  EXPECT_THAT(words({"--wrap", "gdb --args", "--ranks", "0,1"}), ElementsAre(agent, "gdb --args fabric-worker"));
+  write_job("start_method: exec\n");
+  EXPECT_THAT(words({}), ElementsAre(agent, "fabric-worker"));
+  EXPECT_THAT(words({"--wrap", "gdb --args"}), ElementsAre(agent, "gdb --args fabric-worker"));
+  EXPECT_THAT(words({"--wrap", "gdb --args", "--ranks", "1"}),
+              ElementsAre(agent, "gdb --args fabric-worker", "fabric-worker"));
+  EXPECT_THAT(words({"--wrap", "gdb --args", "--ranks", "0,1"}), ElementsAre(agent, "gdb --args fabric-worker"));
+}
+
+TEST_F(DryRunTest, ThreadsAreANumberWhoeverDecidesThem) {
+  const auto threads = [&](const std::string& more, const std::vector<std::string>& variables = {"OMP_NUM_THREADS="}) {
+    write_job(more);
+    return plan({"job.yaml"}, variables).at("ranks").at(0).at("threads");
+  };
+
+  EXPECT_EQ(threads("env: {OMP_NUM_THREADS: '4,2'}\n"), 4);
+  EXPECT_EQ(threads("threads: 3\n", {"OMP_NUM_THREADS=7"}), 3);
+  EXPECT_EQ(threads("", {"OMP_NUM_THREADS=7"}), 7);
+  EXPECT_TRUE(threads("env: {OMP_NUM_THREADS: many}\n").is_number());
+  EXPECT_TRUE(threads("env: {pass: [A]}\n", {"OMP_NUM_THREADS=7"}).is_number());
+}
+
+TEST_F(DryRunTest, EveryFactHasASource) {
+  write_job("elastic: {max_nodes: 1}\n");
+
+  const auto json = plan({"job.yaml", "--run-dir", "elsewhere", "--run-id", "mine"}, {"LT_STRATEGY=ddp"});
+  const JobResult result =
+      run({"explain", "job.yaml", "--run-dir", "elsewhere", "--run-id", "mine"}, {"LT_STRATEGY=ddp"});
+
+  std::map<std::string, std::string> sources;
+  for (const auto& fact : json.at("facts")) {
+    EXPECT_NE(fact.at("source"), "") << fact.dump();
+    EXPECT_THAT(result.out, HasSubstr(fact.at("value").get<std::string>())) << "people read the same";
+    sources.emplace(fact.at("name"), fact.at("source"));
+  }
+  EXPECT_EQ(sources.at("run directory"), "--run-dir; --run-id");
+  EXPECT_EQ(sources.at("devices"), "job.yaml:3:37");
+  EXPECT_EQ(sources.at("strategy"), "environment, LT_STRATEGY");
+  EXPECT_THAT(sources.at("nodes"), HasSubstr("elastic.max_nodes: job.yaml:4:22"));
+  EXPECT_EQ(sources.at("binding"), "default");
+  for (const auto& command : json.at("commands")) EXPECT_NE(command.at("source"), "") << command.dump();
+}
+
+TEST_F(DryRunTest, ValidateChecksTheProgramOfEveryProfile) {
+  write("text.so", "no ELF file");
+  write_job("profiles: {bad: {program: text.so}, none: {program: none.so}}\n");
+
+  const JobResult all = run({"validate", "job.yaml"});
+  const JobResult one = run({"validate", "job.yaml", "--profile", "none"});
+
+  EXPECT_EQ(all.exit_code, 78) << all.describe();
+  EXPECT_THAT(all.err, AllOf(HasSubstr("with --profile bad:\nfabric-run: job.yaml:4:27: program '"),
+                             HasSubstr("it is not an ELF file"), Not(HasSubstr("--profile none"))));
+  EXPECT_EQ(one.exit_code, 0) << one.describe();
+  EXPECT_THAT(one.out, HasSubstr("not checked: the program must be"));
+}
+
+TEST_F(DryRunTest, AnEmptyDirectoryOfRunsIsRefusedAsAnEmptyProfileIs) {
+  write_job();
+
+  EXPECT_EQ(run({"explain", "job.yaml", "--run-dir", ""}).exit_code, 2);
+  EXPECT_EQ(run({"explain", "job.yaml", "--profile", ""}).exit_code, 2);
 }
 
 TEST_F(DryRunTest, RefusesWhatARunRefuses) {

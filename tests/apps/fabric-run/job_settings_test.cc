@@ -29,7 +29,7 @@ RunPlace place_with(RankWrapper wrapper = {}) {
 
 TEST(JobSettingsTest, TellTheCoordinatorWhatTheJobSays) {
   job::JobSpec job = job_of_two_ranks();
-  job.elastic = {1, 9, 5, 7s, 100ms, 400ms, 3s, 1h, 4, 9s};
+  job.elastic = {1, 9, 5, 7s, 100ms, 400ms, 3s, 1h, 4, 9s, 2, 6, std::nullopt, 8s};
 
   const rendezvous::Settings settings = make_settings(job, two_nodes(), place_with());
 
@@ -37,6 +37,10 @@ TEST(JobSettingsTest, TellTheCoordinatorWhatTheJobSays) {
   EXPECT_EQ(settings.max_nodes, 2) << "there are no more";
   EXPECT_EQ(settings.ranks_per_node, 2);
   EXPECT_EQ(settings.max_restarts, 5);
+  EXPECT_EQ(settings.max_strikes, 2);
+  EXPECT_EQ(settings.max_node_losses, 6);
+  EXPECT_EQ(settings.max_preemptions, std::nullopt);
+  EXPECT_EQ(settings.scale_up_wait, 8s);
   EXPECT_EQ(settings.rendezvous_timeout, 7s);
   EXPECT_EQ(settings.heartbeat_interval, 100ms);
   EXPECT_EQ(settings.lease, 400ms);
