@@ -33,7 +33,8 @@ void ExecRankStarter::start(const RankLaunch& launch, Done done) { done(start_no
 Result<StartedRank> ExecRankStarter::start_now(const RankLaunch& launch) const {
   StartedRank rank;
   FABRIC_ASSIGN_OR_RETURN(const UniqueFd worker_end, connect_rank(rank));
-  Environment environment = launch.environment;
+  Environment environment = launch.own;
+  environment.insert(launch.environment.begin(), launch.environment.end());
   environment["FABRIC_AGENT_FD"] = std::to_string(kWorkerAgentFd);
   environment["FABRIC_CRASH_FD"] = std::to_string(kWorkerCrashFd);
 

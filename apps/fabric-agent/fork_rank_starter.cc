@@ -15,15 +15,6 @@ Environment server_environment(Environment environment) {
   return environment;
 }
 
-Environment rank_variables(const Environment& environment) {
-  Environment variables;
-  for (const char* name : kThreadVariables) {
-    const auto entry = environment.find(name);
-    if (entry != environment.end()) variables.insert(*entry);
-  }
-  return variables;
-}
-
 }  // namespace
 
 ForkRankStarter::ForkRankStarter(process::EventLoop& loop, Log& log, std::string worker, Limits limits)
@@ -74,7 +65,7 @@ void ForkRankStarter::start_server() {
 void ForkRankStarter::fork_next() {
   if (!is_ready_ || server_->is_forking() || requests_.empty()) return;
   const RankLaunch& launch = requests_.front().launch;
-  const Status sent = server_->fork_rank(rank_variables(launch.environment), launch.setup);
+  const Status sent = server_->fork_rank(launch.own, launch.setup);
   if (sent.ok()) return set_deadline(limits_.fork, "it must have forked a rank by now, but has not");
   is_ready_ = false;
   server_->kill(sent.message());

@@ -14,7 +14,6 @@
 #include "process/pipe.h"
 
 namespace fabric::agent {
-namespace {}  // namespace
 
 Result<std::unique_ptr<ForkServer>> ForkServer::start(process::EventLoop& loop, const ForkServerSpec& spec,
                                                       Callbacks callbacks) {

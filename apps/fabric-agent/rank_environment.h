@@ -16,8 +16,12 @@ Environment read_environment(const char* const* entries);
 /// Returns "NAME=value" for each entry.
 std::vector<std::string> to_entries(const Environment& environment);
 
-/// Returns the environment of the ranks of `plan`: what the agent inherited without its FABRIC_ variables, the plan's
-/// own, and thread counts of the usual libraries where neither of the two sets them.
-Environment rank_environment(const Environment& inherited, const GenerationPlan& plan);
+/// Returns what the environments of all ranks of `plan` have in common: what the agent inherited without its FABRIC_
+/// variables, and the plan's own that have no macros.
+Environment common_environment(const Environment& inherited, const GenerationPlan& plan);
+
+/// Returns what `rank` has over that: the plan's variables with macros, what they stand for put in, and the thread counts of
+/// the usual libraries, by the plan unless its variables say otherwise: what was inherited of those was the job's to take up.
+Environment own_environment(const Assignment& rank);
 
 }  // namespace fabric::agent

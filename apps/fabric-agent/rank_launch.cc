@@ -6,7 +6,8 @@ RankLaunch launch_of(const Assignment& rank, const process::RankCores& cores, co
   const GenerationPlan& plan = rank.plan;
   RankLaunch launch;
   launch.program = plan.program;
-  launch.environment = rank_environment(inherited, plan);
+  launch.environment = common_environment(inherited, plan);
+  launch.own = own_environment(rank);
   launch.setup = {plan.workdir, cores.cpus, plan.limits};
   launch.method = plan.start_method;
   if (plan.wraps(rank.global_rank())) {

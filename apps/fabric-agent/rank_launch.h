@@ -13,7 +13,8 @@ namespace fabric::agent {
 /// What the process of a rank starts with. All else reaches it as frames.
 struct RankLaunch {
   std::string program;      ///< the user's shared object, for whoever loads it before there is a rank
-  Environment environment;  ///< the whole of it
+  Environment environment;  ///< what all ranks of the generation have in common
+  Environment own;          ///< what this one has over it
   ProcessSetup setup;
   StartMethod method = StartMethod::kExec;
   std::vector<std::string> wrapper;  ///< command that runs the worker; only with kExec; empty: none

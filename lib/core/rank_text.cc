@@ -19,6 +19,16 @@ std::string value_of(std::string_view name, const RankValues& values) {
 
 }  // namespace
 
+RankValues values_of(const Assignment& rank) {
+  const GenerationPlan& plan = rank.plan;
+  return {.rank = rank.global_rank(),
+          .local_rank = rank.local_rank,
+          .node_rank = plan.node_rank,
+          .world_size = plan.world_size,
+          .run_id = plan.run_id,
+          .run_dir = plan.run_directory};
+}
+
 bool is_rank_macro(std::string_view name) { return std::find(kMacros.begin(), kMacros.end(), name) != kMacros.end(); }
 
 Result<std::string> expand_rank_text(std::string_view text, const RankValues& values) {

@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/generation_plan.h"
 #include "core/status.h"
 
 namespace fabric {
@@ -16,6 +17,9 @@ struct RankValues {
   std::string run_id{};
   std::string run_dir{};
 };
+
+/// Returns what they stand for where `rank` runs.
+RankValues values_of(const Assignment& rank);
 
 /// Returns whether `name` ("rank" of "${rank}") is a macro of ranks.
 bool is_rank_macro(std::string_view name);

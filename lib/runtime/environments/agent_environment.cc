@@ -5,11 +5,13 @@
 
 #include <array>
 #include <cerrno>
+#include <nlohmann/json.hpp>
 #include <system_error>
 #include <utility>
 
 #include "core/concat.h"
 #include "core/network_interface.h"
+#include "core/rank_text.h"
 #include "core/unique_fd.h"
 #include "fabric/error.h"
 #include "runtime/worker/agent_link.h"
@@ -55,6 +57,25 @@ std::string own_address(const GenerationPlan& plan) {
   return std::move(*address);
 }
 
+/// Puts in what the macros of ranks stand for in the texts of `value` and below.
+void expand(nlohmann::json& value, const RankValues& values) {
+  if (value.is_structured()) {
+    for (auto& item : value) expand(item, values);
+  } else if (value.is_string()) {
+    const Result<std::string> text = expand_rank_text(value.get<std::string>(), values);
+    if (!text.ok()) throw UsageError(concat("an argument of the job ", text.error().message()));
+    value = *text;
+  }
+}
+
+/// Returns the job as it is for this rank: its arguments are texts with macros until here.
+std::string job_of(const Assignment& rank) {
+  auto job = nlohmann::json::parse(rank.plan.job_json, nullptr, /*allow_exceptions=*/false);
+  if (!job.is_object() || !job.contains("args")) return rank.plan.job_json;
+  expand(job["args"], values_of(rank));
+  return job.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 }  // namespace
 
 AgentEnvironment::AgentEnvironment(std::shared_ptr<AgentLink> link)
@@ -72,7 +93,7 @@ int AgentEnvironment::num_nodes() const { return plan().num_nodes; }
 int AgentEnvironment::restart_count() const { return plan().restart_count; }
 bool AgentEnvironment::waits_without_limit() const { return plan().waits_without_limit(); }
 std::string AgentEnvironment::run_directory() const { return plan().run_directory; }
-std::string AgentEnvironment::job_json() const { return plan().job_json; }
+std::string AgentEnvironment::job_json() const { return job_of(link_->assignment()); }
 std::string AgentEnvironment::job_directory() const { return plan().job_directory; }
 
 c10::intrusive_ptr<c10d::Store> AgentEnvironment::store() {

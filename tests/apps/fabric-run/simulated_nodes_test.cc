@@ -212,6 +212,15 @@ TEST_F(CutRunTest, RefusesARunThatGoesOn) {
   EXPECT_TRUE(is_alive(job.pid()));
 }
 
+TEST_F(SimulatedNodesTest, GiveEachRankWhatItsMacrosStandFor) {
+  const std::string job = job_of("devices: 1, num_nodes: 2", "environment, OUT: 'out-${rank}-of-${world_size} $${x}'");
+
+  const JobResult result = RunningJob(directory_, arguments(job, {"--simulate-nodes", "2", "--no-fold"})).wait();
+
+  ASSERT_EQ(result.exit_code, 0) << result.describe();
+  EXPECT_THAT(result.out, AllOf(HasSubstr("[rank 0] OUT=out-0-of-2 ${x}"), HasSubstr("[rank 1] OUT=out-1-of-2 ${x}")));
+}
+
 TEST_F(SimulatedNodesTest, TalkOverTheInterfaceThatTheJobNames) {
   const std::string job = job_of("devices: 1, num_nodes: 2", "environment");
   const auto run = [&](const std::string& interface) {
