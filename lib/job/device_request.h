@@ -22,7 +22,8 @@ struct DeviceRequest {
   bool operator==(const DeviceRequest&) const = default;
 };
 
-/// Reads `auto` (capitals do not count), 2, "2", -1, "0,1", "2," or [0, 1]. The message of an error goes on after the key's name: "must be ...".
+/// Reads `auto` (capitals do not count), 2, "2", -1, "0,1", "2," or [0, 1]. The message of an error goes on after the key's
+/// name: "must be ...".
 Result<DeviceRequest> read_device_request(const YamlNode& node);
 
 /// What ranks of one node can compute on.
