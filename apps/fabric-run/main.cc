@@ -73,7 +73,7 @@ struct Validation {
 
 /// Checks the job's program. It may be written before its program is built, or checked on another machine.
 std::optional<Refusal> check_program_of(const job::ResolvedJob& job, Validation& validation) {
-  const Status program = check_program(job.spec.program).status();
+  const Status program = check_program(job.spec.program, library_path_of(job.spec, read_variables())).status();
   if (program.ok()) return std::nullopt;
   if (program.code() != StatusCode::kNotFound) return refusal_at(job::source_of(job.sources, "program"), program);
   validation.not_checked.insert(program.message());

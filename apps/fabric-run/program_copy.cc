@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <vector>
 
 #include "core/demangle.h"
@@ -82,10 +81,8 @@ tl::expected<std::string, CopyFailure> hash_of(int fd, const std::string& path) 
   }
 }
 
-Status check_symbols(const std::string& program, const std::string& runtime) {
-  const char* const library_path = std::getenv("LD_LIBRARY_PATH");
-  const std::vector<std::string> missing =
-      missing_symbols(program, runtime, library_path != nullptr ? library_path : "");
+Status check_symbols(const std::string& program, const std::string& runtime, const std::string& library_path) {
+  const std::vector<std::string> missing = missing_symbols(program, runtime, library_path);
   if (missing.empty()) return ok_status();
   constexpr size_t kShown = 5;
   std::string names;
@@ -98,14 +95,14 @@ Status check_symbols(const std::string& program, const std::string& runtime) {
 
 }  // namespace
 
-Result<std::string> check_program(const std::string& program) {
+Result<std::string> check_program(const std::string& program, const std::optional<std::string>& library_path) {
   const Result<ProgramNote> note = read_program_note(program);
   if (note.ok()) {
     const std::string library = runtime_library();
     const Result<ProgramNote> runtime = read_program_note(library);
     if (runtime.ok())
       FABRIC_RETURN_IF_ERROR(check_compatible(*note, *runtime).with_context(concat("program '", program, "'")));
-    FABRIC_RETURN_IF_ERROR(check_symbols(program, library));
+    if (library_path.has_value()) FABRIC_RETURN_IF_ERROR(check_symbols(program, library, *library_path));
     return note->build_id;
   }
   const Status& status = note.error();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "core/status.h"
@@ -7,8 +8,10 @@
 namespace fabric::launcher {
 
 /// Checks that the job's program can be one (see read_program_note()), and was built as this installation's runtime was, where
-/// that is to be seen; loads neither. Returns its linker's build id, empty if it has none.
-Result<std::string> check_program(const std::string& program);
+/// that is to be seen, and that all it calls is defined by it, by the runtime or by what they need, looked for in
+/// `library_path` (LD_LIBRARY_PATH) too; nullopt: that is not checked. Loads nothing. Returns the program's build id, empty if it
+/// was linked without.
+Result<std::string> check_program(const std::string& program, const std::optional<std::string>& library_path);
 
 /// Why a program was not copied.
 struct CopyFailure {

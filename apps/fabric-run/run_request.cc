@@ -112,6 +112,17 @@ Refusal refusal_at(const ValueSource& source, const Status& status) {
   return {is_flag ? exit_code::kUsage : exit_code::kBadJob, status.with_context(source.place)};
 }
 
+std::optional<std::string> library_path_of(const job::JobSpec& spec, const cluster::Variables& variables) {
+  const auto value_of = [&](const char* name) -> std::string {
+    const auto own = spec.env.set.find(name);
+    if (own != spec.env.set.end()) return own->second;
+    const auto inherited = variables.find(name);
+    return inherited != variables.end() && job::is_passed(spec.env, name) ? inherited->second : "";
+  };
+  if (!value_of("LD_PRELOAD").empty()) return std::nullopt;
+  return value_of("LD_LIBRARY_PATH");
+}
+
 tl::expected<RunRequest, Refusal> make_request(const RunCommand& command, const cluster::Variables& variables) {
   RunRequest request;
   job::Diagnostics diagnostics;
@@ -121,7 +132,7 @@ tl::expected<RunRequest, Refusal> make_request(const RunCommand& command, const 
     return tl::unexpected(Refusal{code, job.status()});
   }
   request.job = std::move(*job);
-  auto build_id = check_program(request.spec().program);
+  auto build_id = check_program(request.spec().program, library_path_of(request.spec(), variables));
   if (!build_id.ok()) {
     return tl::unexpected(refusal_at(job::source_of(request.job.sources, "program"), build_id.status()));
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,9 @@ job::ValueSource flag_source(const std::string& name);
 /// Returns `status` with the place of the value that it is about before it: "job.yaml:2:10: ...", and the exit code that
 /// goes with where that value comes from.
 Refusal refusal_at(const job::ValueSource& source, const Status& status);
+
+/// Returns the LD_LIBRARY_PATH of the job's ranks; nullopt where LD_PRELOAD brings them functions that nobody can see.
+std::optional<std::string> library_path_of(const job::JobSpec& spec, const cluster::Variables& variables);
 
 /// Reads and checks what `command` says, in an environment of `variables`. Starts nothing and writes nothing.
 tl::expected<RunRequest, Refusal> make_request(const RunCommand& command, const cluster::Variables& variables);
