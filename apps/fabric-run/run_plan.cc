@@ -87,7 +87,8 @@ RunPlan make_plan(const RunRequest& request) {
   base.local_world_size = plan.settings.ranks_per_node;
   base.world_size = base.num_nodes * base.local_world_size;
   plan.strategy = job::strategy_for(request.spec().fabric.strategy, base.world_size);
-  plan.placement = process::place_ranks(base, {}, {});
+  const std::vector<int>& cores = request.local_nodes.front().cores;
+  plan.placement = process::place_ranks(base, {}, {}, cores.empty() ? process::allowed_cpus() : cores);
   plan.commands = commands_of(request, base);
   plan.values = values_of(request);
   plan.facts = facts_of(plan, request);

@@ -136,8 +136,7 @@ CorePlacement place_on_cores(const std::vector<Cpu>& cpus, Binding binding, cons
 }
 
 CorePlacement place_ranks(const GenerationPlan& plan, const std::vector<AcceleratorReport>& accelerators,
-                          const NodeFiles& files) {
-  const std::vector<int> allowed = allowed_cpus();
+                          const NodeFiles& files, const std::vector<int>& allowed) {
   // Without a binding their number is enough: a large node has hundreds of files to read.
   const std::vector<Cpu> cpus =
       plan.binding == Binding::kNone ? std::vector<Cpu>(allowed.size()) : read_topology(files, allowed);

@@ -31,9 +31,9 @@ struct CorePlacement {
 /// kNuma: each rank gets all cores of one NUMA node: the one it wishes for, else the ranks are spread over the nodes.
 CorePlacement place_on_cores(const std::vector<Cpu>& cpus, Binding binding, const std::vector<int>& wanted_nodes);
 
-/// Places the ranks of `plan` on the CPUs of this node that this process may run on.
+/// Places the ranks of `plan` on those CPUs of this node that are `allowed`.
 CorePlacement place_ranks(const GenerationPlan& plan, const std::vector<AcceleratorReport>& accelerators,
-                          const NodeFiles& files);
+                          const NodeFiles& files, const std::vector<int>& allowed = allowed_cpus());
 
 /// Returns the NUMA nodes that the local ranks of `plan` would like to be on, those of the accelerators that they use.
 std::vector<int> wanted_nodes(const GenerationPlan& plan, const std::vector<AcceleratorReport>& accelerators);

@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <map>
 #include <set>
 
+#include "process/cpu_topology.h"
 #include "support/fabric_run.h"
 #include "support/file_text.h"
 #include "support/processes.h"
@@ -173,6 +175,17 @@ TEST_F(DryRunTest, ThreadsAreANumberWhoeverDecidesThem) {
   EXPECT_EQ(threads("", {"OMP_NUM_THREADS=7"}), 7);
   EXPECT_TRUE(threads("env: {OMP_NUM_THREADS: many}\n").is_number());
   EXPECT_TRUE(threads("env: {pass: [A]}\n", {"OMP_NUM_THREADS=7"}).is_number());
+}
+
+TEST_F(DryRunTest, NodesThatAreSimulatedHaveTheirShareOfTheCores) {
+  const size_t cores = std::min<size_t>(process::allowed_cpus().size(), 64);
+  write_job("cluster: {simulate_nodes: " + std::to_string(cores) + "}\n");
+
+  const nlohmann::json nodes = plan({"job.yaml", "--set", "fabric.devices=1"});
+
+  EXPECT_EQ(nodes.at("nodes").size(), cores);
+  EXPECT_LE(nodes.at("nodes").at(0).at("cores").get<size_t>(), (process::allowed_cpus().size() + cores - 1) / cores);
+  EXPECT_EQ(nodes.at("ranks").at(0).at("threads"), nodes.at("nodes").at(0).at("cores"));
 }
 
 TEST_F(DryRunTest, EveryFactHasASource) {
