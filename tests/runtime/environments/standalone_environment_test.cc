@@ -113,6 +113,7 @@ TEST(StandaloneEnvironmentTest, ReportsADirectoryThatCannotBeMade) {
 
 TEST(StandaloneEnvironmentTest, TheFirstInterruptStopsAtTheEndOfAStepAndTheSecondOneAtOnce) {
   const TemporaryDirectory directory;
+  std::signal(SIGINT, SIG_DFL);  // a shell ignores it for what it runs in the background
   StandaloneEnvironment environment(parse_standalone_job("digits", {}), directory.path().string());
   EXPECT_FALSE(environment.stops_after(1));
 
