@@ -105,7 +105,7 @@ void add_binding(const RunPlan& plan, FactList& facts) {
 }
 
 std::string strategy_source(const RunPlan& plan, const FactList& facts) {
-  const std::string source = facts.source("fabric.strategy");
+  std::string source = facts.source("fabric.strategy");
   if (facts.text("fabric.strategy") != "auto") return source;
   return concat(source, ", auto for ", plural(plan.settings.base.world_size, "rank"));
 }

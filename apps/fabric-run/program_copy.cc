@@ -116,7 +116,7 @@ tl::expected<std::string, CopyFailure> copy_program(const std::string& program, 
                                                     const std::string& directory) {
   const UniqueFd from(::open(program.c_str(), O_RDONLY | O_CLOEXEC));
   if (!from) return of_program("open", program);
-  const auto name = build_id.empty() ? hash_of(from.get(), program) : tl::expected<std::string, CopyFailure>(build_id);
+  auto name = build_id.empty() ? hash_of(from.get(), program) : tl::expected<std::string, CopyFailure>(build_id);
   if (!name.has_value()) return name;
   const std::string copy = concat(directory, '/', *name, ".so");
   if (::access(copy.c_str(), F_OK) == 0) return copy;

@@ -46,7 +46,7 @@ SourceMark Diagnostics::blamed(const SourceMark& mark, const SourceMark& other) 
   return is_others ? other : mark;
 }
 
-void Diagnostics::error(const SourceMark& mark, std::string message) {
+void Diagnostics::error(const SourceMark& mark, const std::string& message) {
   errors_.push_back({mark, on_one_line(message)});
 }
 

@@ -37,7 +37,7 @@ class Diagnostics {
   SourceMark blamed(const SourceMark& mark, const SourceMark& other) const;
   /// Notes an error; `message` says what must hold, what is, and what to do. It becomes one line: control characters in it, which
   /// values can have, are written as escapes.
-  void error(const SourceMark& mark, std::string message);
+  void error(const SourceMark& mark, const std::string& message);
 
   bool ok() const { return errors_.empty(); }
   /// Returns whether there are errors, and all of them are the command line's.

@@ -109,7 +109,7 @@ std::optional<std::vector<std::string>> read_pass(SectionReader& section, Diagno
 
 std::optional<std::string> fault_of_secret(const std::string& name, const EnvironmentOptions& options,
                                            const Variables& variables) {
-  if (const auto fault = fault_of_name(name)) return fault;
+  if (auto fault = fault_of_name(name)) return fault;
   if (options.set.contains(name)) {
     return concat("a secret's value must not stand in the job, but 'env.set' has '", name, "'; remove it there");
   }

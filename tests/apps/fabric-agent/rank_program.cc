@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
@@ -58,6 +59,7 @@ frames::SupervisorMessage hear() {
     if (payload->has_value()) return std::move(*frames::decode<frames::SupervisorMessage>(**payload));
     std::array<char, 4096> bytes;
     const ssize_t got = ::read(kAgentFd, bytes.data(), bytes.size());
+    if (got < 0 && errno == EINTR) continue;  // ThreadSanitizer's signal() restarts no call
     if (got <= 0) ::_exit(92);
     buffer.feed({bytes.data(), static_cast<size_t>(got)});
   }

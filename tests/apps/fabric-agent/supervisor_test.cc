@@ -318,7 +318,7 @@ TEST(SupervisorTest, PassesASignalToThoseRanksAloneThatHandleIt) {
   ASSERT_EQ(signaled.size(), 2u);
   EXPECT_EQ(signaled[0].num_ranks, 0);
   EXPECT_EQ(signaled[1].num_ranks, 1);
-  EXPECT_THAT(rig.all<RankExited>(), IsEmpty());
+  EXPECT_THAT(rig.all<RankExited>(), IsEmpty()) << ::testing::PrintToString(rig.log_lines(true));
 }
 
 TEST(SupervisorTest, KillsAllRanksWhenTheLeaseLapses) {
