@@ -12,6 +12,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "core/concat.h"
 #include "job/bad_job.h"
 #include "support/fabric_run.h"
 #include "support/file_text.h"
@@ -74,7 +75,7 @@ TEST_P(BadJobRunTest, EndsAtOnceWithOneMessageAndStartsNothing) {
   std::vector<std::string> arguments = {"job.yaml"};
   arguments.insert(arguments.end(), bad.arguments.begin(), bad.arguments.end());
   JobStart start{.wrapper = {"/usr/bin/env"}};
-  for (const auto& [name, value] : bad.variables) start.wrapper.push_back(name + "=" + value);
+  for (const auto& [name, value] : bad.variables) start.wrapper.push_back(concat(name, '=', value));
 
   const JobResult result = RunningJob(directory, arguments, start).wait();
 

@@ -43,7 +43,7 @@ class DryRunTest : public ::testing::Test {
   }
   nlohmann::json plan(std::vector<std::string> arguments, const std::vector<std::string>& variables = {}) {
     arguments.insert(arguments.begin(), "explain");
-    arguments.push_back("--json");
+    arguments.emplace_back("--json");
     const JobResult result = run(arguments, variables);
     EXPECT_EQ(result.exit_code, 0) << result.describe();
     return nlohmann::json::parse(result.out);
