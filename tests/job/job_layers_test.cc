@@ -263,7 +263,7 @@ TEST_F(JobLayersTest, NoMessageAndNoPlaceShowsWhatAnIncludesMacroStandsFor) {
   write("s3cret/nested.yaml", "include: none.yaml\n");
   const JobInputs inputs{.variables = {{"PLACE", "s3cret"}, {"ROOT", directory_.file("s3cret")}}};
   const auto said = [&](const std::string& include, const std::string& more = "") {
-    const std::string message = fault("include: \"" + include + "\"\n" + kLeast + more, inputs);
+    std::string message = fault("include: \"" + include + "\"\n" + kLeast + more, inputs);
     EXPECT_THAT(message, ::testing::Not(HasSubstr("s3cret"))) << include;
     return message;
   };

@@ -95,7 +95,7 @@ std::optional<TimePoint> Simulation::next_tick() {
   return std::max(*deadline + tick_late_, paused_until_);
 }
 
-void Simulation::push(Nanoseconds delay, Due due) { push_at(now_ + delay, std::move(due)); }
+void Simulation::push(Nanoseconds delay, Due due) { push_at(now_ + delay, due); }
 
 void Simulation::push_at(TimePoint at, Due due) {
   due.at = at;

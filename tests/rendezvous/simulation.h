@@ -38,7 +38,7 @@ struct SimulationCounts {
 /// coordinator and each step of an agent the rules are checked (docs/rendezvous.md lists them).
 class Simulation {
  public:
-  Simulation(Scenario scenario, Rules rules = {});
+  explicit Simulation(Scenario scenario, Rules rules = {});
 
   /// Runs to the end of the job. Returns the first rule that was broken, or an empty string.
   std::string run();
@@ -169,7 +169,7 @@ class Simulation {
   void beat(const Due& due);
   void ack_arrives(const Due& due);
   TimePoint arrival(TimePoint cut_until, TimePoint& last);
-  void say(uint32_t index, AgentMessage message);
+  void say(uint32_t index, const AgentMessage& message);
   void tell(uint32_t index, const CoordinatorMessage& message);
   void arrives_up(const Due& due);
   void arrives_down(const Due& due);

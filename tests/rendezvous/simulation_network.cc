@@ -89,7 +89,7 @@ TimePoint Simulation::arrival(TimePoint cut_until, TimePoint& last) {
   return last;
 }
 
-void Simulation::say(uint32_t index, AgentMessage message) {
+void Simulation::say(uint32_t index, const AgentMessage& message) {
   SimAgent& agent = agents_[index];
   if (!agent.has_connection || agent.is_deaf) return;
   // Nothing is overtaken by the word that nothing more will come.
