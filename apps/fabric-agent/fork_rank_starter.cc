@@ -8,8 +8,6 @@ namespace {
 
 // One parallel region in the fork server would leave a pool of threads that no child has, and every child would wait for
 // it. The ranks set their own number.
-constexpr const char* kThreadVariables[] = {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"};
-
 Environment server_environment(Environment environment) {
   for (const char* name : kThreadVariables) environment.insert_or_assign(name, std::string(1, '1'));
   return environment;

@@ -42,7 +42,7 @@ Environment common_environment(const Environment& inherited, const GenerationPla
 Environment own_environment(const Assignment& rank) {
   const GenerationPlan& plan = rank.plan;
   Environment environment;
-  for (const char* name : {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"}) {
+  for (const char* name : kThreadVariables) {
     const auto chosen = plan.env.find(name);
     environment[name] = chosen != plan.env.end() ? chosen->second : std::to_string(plan.threads_per_rank);
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <map>
 #include <string>
 #include <vector>
@@ -9,6 +10,9 @@
 namespace fabric::agent {
 
 using Environment = std::map<std::string, std::string>;
+
+/// The variables that tell the usual libraries their number of threads.
+inline constexpr std::array kThreadVariables = {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"};
 
 /// Returns the entries of a null-terminated array of "NAME=value", as `environ` is one.
 Environment read_environment(const char* const* entries);

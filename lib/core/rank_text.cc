@@ -6,15 +6,23 @@
 namespace fabric {
 namespace {
 
-constexpr std::array<std::string_view, 6> kMacros = {"rank",       "local_rank", "node_rank",
-                                                     "world_size", "run_id",     "run_dir"};
+struct RankMacro {
+  std::string_view name;
+  std::string (*value)(const RankValues& values);
+};
 
-std::string value_of(std::string_view name, const RankValues& values) {
-  if (name == "rank") return std::to_string(values.rank);
-  if (name == "local_rank") return std::to_string(values.local_rank);
-  if (name == "node_rank") return std::to_string(values.node_rank);
-  if (name == "world_size") return std::to_string(values.world_size);
-  return name == "run_id" ? values.run_id : values.run_dir;
+constexpr std::array<RankMacro, 6> kMacros = {
+    {{"rank", [](const RankValues& values) { return std::to_string(values.rank); }},
+     {"local_rank", [](const RankValues& values) { return std::to_string(values.local_rank); }},
+     {"node_rank", [](const RankValues& values) { return std::to_string(values.node_rank); }},
+     {"world_size", [](const RankValues& values) { return std::to_string(values.world_size); }},
+     {"run_id", [](const RankValues& values) { return values.run_id; }},
+     {"run_dir", [](const RankValues& values) { return values.run_dir; }}}};
+
+const RankMacro* find_macro(std::string_view name) {
+  const auto* const found =
+      std::find_if(kMacros.begin(), kMacros.end(), [&](const RankMacro& macro) { return macro.name == name; });
+  return found != kMacros.end() ? found : nullptr;
 }
 
 }  // namespace
@@ -29,31 +37,22 @@ RankValues values_of(const Assignment& rank) {
           .run_dir = plan.run_directory};
 }
 
-bool is_rank_macro(std::string_view name) { return std::find(kMacros.begin(), kMacros.end(), name) != kMacros.end(); }
+bool is_rank_macro(std::string_view name) { return find_macro(name) != nullptr; }
 
 Result<std::string> expand_rank_text(std::string_view text, const RankValues& values) {
   std::string expanded;
-  while (!text.empty()) {
-    const size_t dollar = std::min(text.find('$'), text.size());
-    expanded += text.substr(0, dollar);
-    text.remove_prefix(dollar);
-    if (text.starts_with("$${")) {
-      expanded += "${";
-      text.remove_prefix(3);
-    } else if (text.starts_with("${")) {
-      const size_t end = text.find('}');
-      const std::string_view name = text.substr(2, end == std::string_view::npos ? end : end - 2);
-      if (end == std::string_view::npos || !is_rank_macro(name)) {
-        return invalid_argument(concat("a text must have no other macros than those of ranks, but has '",
-                                       text.substr(0, 40), "'; write $${ for a plain ${"));
-      }
-      expanded += value_of(name, values);
-      text.remove_prefix(end + 1);
-    } else if (!text.empty()) {
-      expanded += '$';
-      text.remove_prefix(1);
+  const auto plain = [&](std::string_view part) { expanded += part; };
+  const auto expand = [&](std::string_view macro) -> Status {
+    const RankMacro* const known = macro.ends_with('}') ? find_macro(macro_name(macro)) : nullptr;
+    if (known == nullptr) {
+      const auto place = static_cast<size_t>(macro.data() - text.data());
+      return invalid_argument(concat("a text must have no other macros than those of ranks, but has '",
+                                     text.substr(place, 40), "'; write $${ for a plain ${"));
     }
-  }
+    expanded += known->value(values);
+    return ok_status();
+  };
+  FABRIC_RETURN_IF_ERROR(split_macros(text, plain, expand));
   return expanded;
 }
 

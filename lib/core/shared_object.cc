@@ -202,12 +202,14 @@ class Loader {
   }
 
   void load(const std::string& path) {
-    auto object = SharedObject::open(path);
-    if (!object) {
+    if (auto object = SharedObject::open(path); object.has_value())
+      add(std::move(*object));
+    else
       is_complete_ = false;
-      return;
-    }
-    objects_.push_back(std::move(*object));
+  }
+
+  void add(SharedObject object) {
+    objects_.push_back(std::move(object));
     const std::vector<std::string> needed = objects_.back().needed();
     const std::vector<std::string> search_path = objects_.back().search_path();
     for (const std::string& name : needed) {
@@ -253,7 +255,7 @@ std::vector<std::string> missing_symbols(const std::string& program, const std::
   Loader loader(library_path);
   loader.know(std::filesystem::path(runtime).filename().string());
   loader.load(runtime);
-  loader.load(program);
+  loader.add(*object);
   std::vector<std::string> missing;
   for (std::string& name : object->undefined()) {
     if (!loader.defines(name)) missing.push_back(std::move(name));

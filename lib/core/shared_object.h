@@ -15,7 +15,6 @@ class SharedObject {
   /// Returns nothing if it is not one, or has no GNU hash table.
   static std::optional<SharedObject> open(const std::string& path);
 
-  const std::string& path() const { return path_; }
   /// Names of the libraries that it needs, as they stand there.
   const std::vector<std::string>& needed() const { return needed_; }
   /// Directories in which it looks for them, $ORIGIN put in.

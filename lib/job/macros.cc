@@ -86,13 +86,8 @@ bool is_null_word(std::string_view text) {
   return text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL";
 }
 
-std::string_view name_in(std::string_view macro) {
-  macro.remove_prefix(kStart.size());
-  return macro.substr(0, macro.find('}'));
-}
-
 Status Expander::expand_macro(std::string_view macro, YamlNode& node, ExpandedText& expanded) const {
-  if (macro.back() == '}' && is_rank_macro(name_in(macro))) {
+  if (macro.back() == '}' && is_rank_macro(macro_name(macro))) {
     if (expanded.is_template()) return expanded.add_rank_macro(macro);
     return invalid_argument(concat("must be the same for all ranks, but has '", macro,
                                    "'; macros of ranks may stand in texts of 'args' and values of 'env.set'"));
@@ -105,27 +100,13 @@ Status Expander::expand_macro(std::string_view macro, YamlNode& node, ExpandedTe
 
 void Expander::expand_text(YamlNode& node, const std::string& path) {
   ExpandedText expanded(path.starts_with("args.") || path.starts_with("env.set."));
-  std::string_view rest = node.text;
-  while (!rest.empty()) {
-    if (rest.starts_with(kEscape)) {
-      expanded.add(kStart);
-      rest.remove_prefix(kEscape.size());
-      continue;
-    }
-    if (!rest.starts_with(kStart)) {
-      expanded.add(rest.substr(0, 1));
-      rest.remove_prefix(1);
-      continue;
-    }
-    const size_t end = rest.find('}');
-    const std::string_view macro = rest.substr(0, end == std::string_view::npos ? end : end + 1);
-    const Status status = expand_macro(macro, node, expanded);
-    if (!status.ok()) {
-      diagnostics_.error(node.mark, concat('\'', path, "' ", status.message()));
-      is_ok_ = false;
-      return;
-    }
-    rest.remove_prefix(macro.size());
+  const Status status = split_macros(
+      node.text, [&](std::string_view plain) { expanded.add(plain); },
+      [&](std::string_view macro) { return expand_macro(macro, node, expanded); });
+  if (!status.ok()) {
+    diagnostics_.error(node.mark, concat('\'', path, "' ", status.message()));
+    is_ok_ = false;
+    return;
   }
   node.text = expanded.take();
   node.is_quoted = node.is_quoted || expanded.has_rank_macros();
@@ -139,7 +120,7 @@ Result<std::string> Expander::value_of(std::string_view macro, bool is_template)
   constexpr std::string_view kAdvice = "; write $${ for a plain ${";
   if (macro.back() != '}')
     return invalid_argument(concat("must end the macro '", macro.substr(0, 40), "' with a '}', but does not", kAdvice));
-  const std::string_view inner = name_in(macro);
+  const std::string_view inner = macro_name(macro);
   if (!inner.starts_with(kVariable)) {
     return invalid_argument(
         concat("must have no other macros than ${env:NAME}",
