@@ -6,17 +6,14 @@ A benchmark runs Fabric and its peer in turn, in one call, and prints one row fo
 import argparse
 import dataclasses
 import json
-import os
 import pathlib
 import random
-import shutil
 import statistics
 import subprocess
 import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-CACHE = pathlib.Path(os.environ.get("FABRIC_CACHE_DIR", pathlib.Path.home() / ".cache" / "fabric"))
 TORCH_VERSION = "2.11.0"
 RESAMPLES = 10_000
 
@@ -64,28 +61,18 @@ def build_directory(chosen, targets):
 
 
 def peer_python(chosen):
-    """Returns a Python interpreter with torch: the chosen one, or that of an environment in the cache, made on first use."""
+    """Returns a Python interpreter with torch: the chosen one, or that of scripts/peer, which makes it on first use."""
     if chosen is not None:
         python = pathlib.Path(chosen).absolute()  # not resolved: an environment's interpreter is a link out of it
     else:
-        environment = CACHE / f"peer-torch-{TORCH_VERSION}"
-        python = environment / "bin" / "python"
-        if not (environment / "complete").exists():
-            make_environment(environment, python)
+        made = subprocess.run([ROOT / "scripts" / "peer"], stdout=subprocess.PIPE, text=True, check=False)
+        if made.returncode != 0:
+            fail("the peer must be installable with pip, but is not; name a Python that has it with --peer-python")
+        python = pathlib.Path(made.stdout.strip())
     shown = subprocess.run([python, "-c", "import torch; print(torch.__version__)"], capture_output=True, text=True, check=False)
     if shown.stdout.strip().split("+")[0] != TORCH_VERSION:
         fail(f"{python} must have torch {TORCH_VERSION}, but says: {(shown.stdout + shown.stderr).strip()[-500:]}")
     return python
-
-
-def make_environment(environment, python):
-    say(f"installing torch {TORCH_VERSION} into {environment}; this takes several minutes, once")
-    shutil.rmtree(environment, ignore_errors=True)
-    subprocess.run([sys.executable, "-m", "venv", environment], check=True, stdout=sys.stderr)
-    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"torch=={TORCH_VERSION}", "numpy"]
-    if subprocess.run(install, check=False, stdout=sys.stderr).returncode != 0:
-        fail("the peer must be installable with pip, but is not; name a Python that has it with --peer-python")
-    (environment / "complete").touch()
 
 
 def torchrun(python):
