@@ -24,6 +24,10 @@
 namespace fabric::launcher {
 namespace {
 
+void warn(const job::ResolvedJob& job) {
+  for (const std::string& line : job.warnings) std::fprintf(stderr, "fabric-run: warning: %s\n", line.c_str());
+}
+
 int fail(int exit_code, const Status& status) {
   std::istringstream lines(status.message());
   for (std::string line; std::getline(lines, line);) std::fprintf(stderr, "fabric-run: %s\n", line.c_str());
@@ -56,6 +60,7 @@ int run(const RunCommand& command) {
 
   auto request = make_request(command, read_variables());
   if (!request.has_value()) return fail(request.error().exit_code, request.error().reason);
+  warn(request->job);
   if (command.dry_run) return print_plan(*request);
   const SystemClock clock;
   auto files = make_run_files(*request, clock);
@@ -88,6 +93,7 @@ int validate(const ValidateCommand& command, const std::string& profile, Validat
   if (!job.ok()) {
     refusal = {diagnostics.is_usage_error() ? exit_code::kUsage : exit_code::kBadJob, job.status()};
   } else {
+    warn(*job);
     refusal = check_program_of(*job, validation);
     validation.profiles = std::move(job->profiles);
   }

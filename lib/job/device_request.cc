@@ -91,7 +91,8 @@ Result<std::vector<int>> choose_on_cpu(const DeviceRequest& request) {
       "node shall run");
 }
 
-Result<std::vector<int>> choose_accelerators(const DeviceRequest& request, int visible) {
+Result<std::vector<int>> choose_accelerators(const DeviceRequest& request, const DevicePool& pool) {
+  const int visible = pool.visible;
   if (visible == 0) {
     return invalid_argument(
         "must ask for accelerators that are there, but this machine has none; use accelerator: cpu");
@@ -99,7 +100,8 @@ Result<std::vector<int>> choose_accelerators(const DeviceRequest& request, int v
   if (request.kind == Kind::kAuto || request.kind == Kind::kAll) return first(visible);
   const int most = request.kind == Kind::kCount ? request.count
                                                 : *std::max_element(request.indices.begin(), request.indices.end()) + 1;
-  if (most > visible) {
+  const bool sees_its_own_alone = pool.is_torchelastic && visible == 1;
+  if (most > visible && !sees_its_own_alone) {
     const char* const what = request.kind == Kind::kCount ? "must be at most " : "must name numbers below ";
     return invalid_argument(
         concat(what, visible, ", as this machine has that many accelerators, but ",
@@ -126,7 +128,7 @@ Result<DeviceRequest> read_device_request(const YamlNode& node) {
 }
 
 Result<std::vector<int>> choose_devices(const DeviceRequest& request, const DevicePool& pool) {
-  return pool.is_cpu ? choose_on_cpu(request) : choose_accelerators(request, pool.visible);
+  return pool.is_cpu ? choose_on_cpu(request) : choose_accelerators(request, pool);
 }
 
 }  // namespace fabric::job

@@ -30,6 +30,9 @@ Result<DeviceRequest> read_device_request(const YamlNode& node);
 struct DevicePool {
   bool is_cpu = true;
   int visible = 0;  ///< accelerators of the node, where it is not the CPU
+  /// Whether torchelastic started the ranks. It may show each rank one accelerator alone, its own; what is asked for is of the
+  /// node and not compared with that one.
+  bool is_torchelastic = false;
 };
 
 /// Most ranks on a node.

@@ -50,6 +50,10 @@ void Diagnostics::error(const SourceMark& mark, const std::string& message) {
   errors_.push_back({mark, on_one_line(message)});
 }
 
+void Diagnostics::warning(const SourceMark& mark, const std::string& message) {
+  warnings_.push_back(concat(place(mark), ": ", on_one_line(message)));
+}
+
 Status Diagnostics::status() const {
   if (ok()) return ok_status();
   std::vector<Error> sorted = errors_;

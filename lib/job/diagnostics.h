@@ -38,6 +38,10 @@ class Diagnostics {
   /// Notes an error; `message` says what must hold, what is, and what to do. It becomes one line: control characters in it, which
   /// values can have, are written as escapes.
   void error(const SourceMark& mark, const std::string& message);
+  /// Notes what was taken for something else than it says; the job is fit to be run.
+  void warning(const SourceMark& mark, const std::string& message);
+  /// Returns a line "source:line:column: message" for each warning.
+  const std::vector<std::string>& warnings() const { return warnings_; }
 
   bool ok() const { return errors_.empty(); }
   /// Returns whether there are errors, and all of them are the command line's.
@@ -53,6 +57,7 @@ class Diagnostics {
   };
   std::vector<SourceText> sources_;
   std::vector<Error> errors_;
+  std::vector<std::string> warnings_;
 };
 
 }  // namespace fabric::job

@@ -59,6 +59,18 @@ std::string without_alias(const std::string& precision) {
   return precision;
 }
 
+/// As Lightning Fabric: `dp` splits a batch over the accelerators of one process, so that the CPU, which every accelerator of
+/// this version is, takes ddp for it.
+void read_strategy(SectionReader& section, std::string& value, Diagnostics& diagnostics) {
+  const YamlNode* node = section.take("strategy");
+  if (node != nullptr && node->kind == YamlNode::Kind::kScalar && lower_case(node->text) == "dp") {
+    diagnostics.warning(node->mark, "'fabric.strategy' dp is for accelerators; ddp is taken on the CPU; write ddp");
+    value = "ddp";
+  } else {
+    read_word(section, "strategy", strategies(), value);
+  }
+}
+
 void read_precision(SectionReader& section, std::string& value) {
   const YamlNode* node = section.take("precision");
   if (node == nullptr || node->kind == YamlNode::Kind::kNull) return;
@@ -157,7 +169,7 @@ FabricOptions read_fabric_options(const YamlNode& node, Diagnostics& diagnostics
   FabricOptions options;
   SectionReader section(node, "fabric", diagnostics);
   read_word(section, "accelerator", accelerators(), options.accelerator);
-  read_word(section, "strategy", strategies(), options.strategy);
+  read_strategy(section, options.strategy, diagnostics);
   read_devices(section, options.devices);
   read_num_nodes(section, options.num_nodes);
   read_precision(section, options.precision);

@@ -118,8 +118,8 @@ constexpr std::array kKeys = {
         [](Spec spec) { return line_of(spec.fabric.accelerator); }},
     JobKey{
         "fabric.strategy", "`auto`, `single_device`, `ddp`", nullptr,
-        "`auto` is `single_device` for one rank and `ddp` for more",
-        R"("anyOf": [{"enum": ["auto", "single_device", "ddp"]}, {"type": "string", "pattern": "^([Aa][Uu][Tt][Oo]|[Dd][Dd][Pp]|[Ss][Ii][Nn][Gg][Ll][Ee]_[Dd][Ee][Vv][Ii][Cc][Ee])$"}])",
+        "`auto` is `single_device` for one rank and `ddp` for more; `dp` is `ddp` on the CPU, with a warning",
+        R"("anyOf": [{"enum": ["auto", "single_device", "ddp"]}, {"type": "string", "pattern": "^([Aa][Uu][Tt][Oo]|[Dd][Dd]?[Pp]|[Ss][Ii][Nn][Gg][Ll][Ee]_[Dd][Ee][Vv][Ii][Cc][Ee])$"}])",
         [](Spec spec) { return line_of(spec.fabric.strategy); }},
     JobKey{
         "fabric.devices", "integer, 1 to 4096, or `auto`", nullptr, "ranks on each node; `auto` is 1 on the CPU",

@@ -98,6 +98,7 @@ Result<ResolvedJob> resolve(std::string_view text, const std::string& name, cons
   apply_thread_variable(inputs.variables, layers->root, job.spec, diagnostics);
   job.sources = provenance_of(layers->root, diagnostics);
   job.profiles = std::move(layers->profiles);
+  job.warnings = diagnostics.warnings();
   return job;
 }
 

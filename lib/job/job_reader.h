@@ -17,6 +17,7 @@ struct ResolvedJob {
   JobSpec spec{};
   Provenance sources{};
   std::vector<std::string> profiles{};  ///< names of those that --profile could have chosen
+  std::vector<std::string> warnings{};  ///< lines "file:line:column: what was taken for something else"
 };
 
 /// Reads the job file at `path` and all that is laid over it (see read_layers()), checks all of it, fills in defaults and makes

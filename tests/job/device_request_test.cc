@@ -87,6 +87,16 @@ TEST(RootDeviceTest, IsTheFirstThatIsListed) {
   EXPECT_EQ(chosen("auto", {.is_cpu = false, .visible = 4})->front(), 0);
 }
 
+/// torchelastic may show each rank its own accelerator alone: what is asked for is the node's then.
+TEST(TorchelasticTest, DoesNotCompareWhatIsAskedForWithTheOneThatARankSees) {
+  const DevicePool its_own{.is_cpu = false, .visible = 1, .is_torchelastic = true};
+  EXPECT_EQ(*chosen("4", its_own), (std::vector<int>{0, 1, 2, 3}));
+  EXPECT_EQ(*chosen("[1, 3]", its_own), (std::vector<int>{1, 3}));
+  EXPECT_EQ(*chosen("-1", its_own), std::vector<int>{0});
+  EXPECT_FALSE(chosen("4", {.is_cpu = false, .visible = 2, .is_torchelastic = true}).ok()) << "they see the node's";
+  EXPECT_FALSE(chosen("4", {.is_cpu = false, .visible = 1}).ok());
+}
+
 /// MPS is a pool of one: index 0 only, and auto is that one.
 INSTANTIATE_TEST_SUITE_P(Mps, DeviceRequestTest,
                          ::testing::Values(Row{"auto", 1, {0}}, Row{"-1", 1, {0}}, Row{"1", 1, {0}}, Row{"[0]", 1, {0}},

@@ -27,7 +27,7 @@ TEST(FabricWordsTest, EveryNameOfAStrategyIsKnown) {
   }
   EXPECT_EQ(read("strategy: DDP")->strategy, "ddp") << "capitals do not count";
   for (const char* const later :
-       {"ddp_find_unused_parameters_true", "ddp_spawn", "ddp_fork", "ddp_notebook", "dp", "fsdp", "fsdp_cpu_offload",
+       {"ddp_find_unused_parameters_true", "ddp_spawn", "ddp_fork", "ddp_notebook", "fsdp", "fsdp_cpu_offload",
         "deepspeed", "deepspeed_stage_1", "deepspeed_stage_1_offload", "deepspeed_stage_2", "deepspeed_stage_2_offload",
         "deepspeed_stage_3", "deepspeed_stage_3_offload", "deepspeed_stage_3_offload_nvme", "xla", "single_xla",
         "xla_fsdp", "single_tpu"}) {
@@ -131,10 +131,18 @@ INSTANTIATE_TEST_SUITE_P(
                       LaterRow{"ddp_fork needs fork", "strategy: ddp_fork, devices: 2", kNoStrategy},
                       LaterRow{"ddp_notebook needs fork", "strategy: ddp_notebook, devices: 2", kNoStrategy},
                       LaterRow{"ddp_spawn on a cluster", "strategy: ddp_spawn, num_nodes: 2", kNoStrategy},
-                      LaterRow{"dp and cpu: ddp with a warning; here an error that says ddp",
-                               "accelerator: cpu, strategy: dp, devices: 2", "use auto, single_device or ddp"},
                       LaterRow{"callbacks", "callbacks: [a]", "must be left out, as it is not there yet"},
                       LaterRow{"plugins", "plugins: [a]", "must be left out, as it is not there yet"}));
+
+TEST(FabricWordsTest, DpIsDdpOnTheCpuWithAWarning) {
+  const auto job = parse_job("name: x\nprogram: y.so\nfabric: {accelerator: cpu, strategy: DP, devices: 2}\n", "job.yaml",
+                             "/jobs", {});
+
+  ASSERT_TRUE(job.ok()) << job.status().message();
+  EXPECT_EQ(job->spec.fabric.strategy, "ddp");
+  EXPECT_EQ(job->warnings, std::vector<std::string>{"job.yaml:3:38: 'fabric.strategy' dp is for accelerators; ddp is taken "
+                                                    "on the CPU; write ddp"});
+}
 
 TEST(FabricWordsTest, AutoTakesWhatThereIs) {
   // tpu, mps, cuda, cpu in this order: this version has the last one only. There is no interactive session, in which it would

@@ -74,6 +74,16 @@ TEST_F(DryRunTest, PrintsThePlanAndStartsNothing) {
   EXPECT_FALSE(std::filesystem::exists(directory_.path() / "runs"));
 }
 
+TEST_F(DryRunTest, SaysWhatIsTakenForSomethingElse) {
+  write_job();
+
+  const JobResult result = run({"explain", "job.yaml"}, {"LT_STRATEGY=dp"});
+
+  EXPECT_EQ(result.exit_code, 0) << result.describe();
+  EXPECT_THAT(result.out, HasSubstr("strategy       ddp"));
+  EXPECT_THAT(result.err, HasSubstr("fabric-run: warning: LT_STRATEGY:1:1: 'fabric.strategy' dp is for accelerators"));
+}
+
 TEST_F(DryRunTest, ExplainIsTheSamePlan) {
   write_job();
 
