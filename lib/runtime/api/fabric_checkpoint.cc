@@ -9,6 +9,16 @@
 namespace fabric {
 namespace {
 
+template <class Body>
+std::exception_ptr failure_of(const Body& body) {
+  try {
+    body();
+    return nullptr;
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
 std::string names_of(const State& state) {
   std::string names;
   for (const State::Entry& entry : state.entries()) names += (names.empty() ? "" : ", ") + entry.key;
@@ -49,27 +59,17 @@ Dict collect(const State& state, const StateFilter& filter) {
   return checkpoint;
 }
 
-void check_present(const Value& checkpoint, const State& state, const std::string& path) {
-  for (const State::Entry& entry : state.entries()) {
-    if (checkpoint.find(entry.key) != nullptr) continue;
-    std::string names;
-    for (const auto& [name, value] : checkpoint.to_dict()) names += (names.empty() ? "" : ", ") + name;
-    throw UsageError(concat("the checkpoint '", path, "' must have the state's entry '", entry.key, "', but has {",
-                            names, "}; load a part of it with strict = false"));
+/// Checks what `state` names, and returns what is to be done; the message of an error names the file.
+PendingLoad prepare(const Value& checkpoint, const State& state, bool strict, const std::string& path) {
+  try {
+    return state.prepare_load(checkpoint, strict);
+  } catch (const UsageError& error) {
+    std::throw_with_nested(UsageError(concat("checkpoint '", path, "' does not fit: ", error.what())));
   }
 }
 
-/// Loads what `state` names, and returns the rest in the order of the file.
-Dict load_into(const Value& checkpoint, State& state) {
-  for (const State::Entry& entry : state.entries()) {
-    const Value* const value = checkpoint.find(entry.key);
-    if (value == nullptr) continue;
-    try {
-      entry.load(*value);
-    } catch (const Error& error) {
-      std::throw_with_nested(UsageError(concat("cannot load '", entry.key, "': ", error.what())));
-    }
-  }
+/// Returns what the state does not name, in the order of the file.
+Dict rest_of(const Value& checkpoint, const State& state) {
   Dict rest;
   for (const auto& [name, value] : checkpoint.to_dict()) {
     if (!state.contains(name)) rest.emplace_back(name, value);
@@ -86,29 +86,35 @@ std::string Fabric::checkpoint_path(const std::string& path) const {
 
 std::string Fabric::save(const std::string& path, const State& state, const StateFilter& filter) {
   const std::string absolute = checkpoint_path(path);
-  std::exception_ptr failure;
-  try {
+  const std::exception_ptr failure = failure_of([&] {
     const Value checkpoint = collect(state, filter);
     if (is_global_zero()) core_->checkpoint_io->save(checkpoint, absolute);
-  } catch (...) {
-    failure = std::current_exception();
-  }
+  });
   agree(core_->strategy->collective(), device(), concat("save('", path, "')"), failure);
   return absolute;
 }
 
 Dict Fabric::load(const std::string& path, State& state, bool strict) {
   const std::string absolute = checkpoint_path(path);
+  Collective& collective = core_->strategy->collective();
+  const std::string what = concat("load('", path, "')");
   Dict rest;
-  std::exception_ptr failure;
-  try {
+  PendingLoad pending;
+  std::exception_ptr failure = failure_of([&] {
     const Value checkpoint = core_->checkpoint_io->load(absolute);
-    if (strict) check_present(checkpoint, state, absolute);
-    rest = load_into(checkpoint, state);
+    pending = prepare(checkpoint, state, strict, absolute);
+    rest = rest_of(checkpoint, state);
+  });
+  agree(collective, device(), what, failure);
+  // From here on only objects that cannot check beforehand may fail: they go first, and back if one does so on any rank.
+  failure = failure_of([&] { pending.attempt_all(); });
+  try {
+    agree(collective, device(), what, failure);
   } catch (...) {
-    failure = std::current_exception();
+    pending.undo();
+    throw;
   }
-  agree(core_->strategy->collective(), device(), concat("load('", path, "')"), failure);
+  pending.commit();
   return rest;
 }
 

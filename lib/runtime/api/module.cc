@@ -37,6 +37,8 @@ ModuleCore::ModuleCore(std::shared_ptr<torch::nn::Module> module, Strategy& stra
 
 Value ModuleCore::state_dict() const { return module_state_dict(*module_); }
 
-void ModuleCore::load_state_dict(const Value& value, bool strict) { load_module_state(*module_, value, strict); }
+PendingLoad ModuleCore::prepare_load(const Value& value, bool strict) const {
+  return prepare_module_load(*module_, value, strict);
+}
 
 }  // namespace fabric::detail

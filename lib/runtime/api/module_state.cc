@@ -44,6 +44,8 @@ Misfits find_misfits(const std::vector<std::pair<std::string, at::Tensor>>& stat
       append(misfits.shapes, concat(name, ": a ", loaded->kind(), " instead of a tensor"));
     } else if (loaded->to_tensor().sizes() != tensor.sizes()) {
       append(misfits.shapes, concat(name, ": ", loaded->to_tensor().sizes(), " instead of ", tensor.sizes()));
+    } else if (loaded->to_tensor().is_complex() && !tensor.is_complex()) {
+      append(misfits.shapes, concat(name, ": ", loaded->to_tensor().dtype(), " instead of ", tensor.dtype()));
     }
   }
   if (!strict) return misfits;
@@ -67,7 +69,7 @@ Value module_state_dict(const torch::nn::Module& module) {
   return dict;
 }
 
-void load_module_state(torch::nn::Module& module, const Value& value, bool strict) {
+PendingLoad prepare_module_load(const torch::nn::Module& module, const Value& value, bool strict) {
   const auto state = named_state(module);
   const Misfits misfits = find_misfits(state, value, strict);
   if (!misfits.none()) {
@@ -75,10 +77,14 @@ void load_module_state(torch::nn::Module& module, const Value& value, bool stric
                             "}, has unknown {", misfits.unknown, "}, and differs in {", misfits.shapes,
                             "}; load it into the module that it was saved from, or without strict"));
   }
-  const at::NoGradGuard no_grad;
+  std::vector<std::pair<at::Tensor, at::Tensor>> copies;
   for (const auto& [name, tensor] : state) {
-    if (const Value* const loaded = value.find(name)) at::Tensor(tensor).copy_(loaded->to_tensor());
+    if (const Value* const loaded = value.find(name)) copies.emplace_back(tensor, loaded->to_tensor());
   }
+  return PendingLoad([copies = std::move(copies)] {
+    const at::NoGradGuard no_grad;
+    for (auto [tensor, loaded] : copies) tensor.copy_(loaded);
+  });
 }
 
 }  // namespace fabric

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "fabric/pending_load.h"
 #include "fabric/value.h"
 
 namespace torch::nn {
@@ -21,8 +22,9 @@ std::vector<std::pair<std::string, at::Tensor>> named_state(const torch::nn::Mod
 /// Returns named_state() as a dict of detached tensors that share memory with the module.
 Value module_state_dict(const torch::nn::Module& module);
 
-/// Copies `value` into `module`, in place; changes nothing unless all fits. Throws UsageError that lists what does not: missing
-/// and unknown names (with `strict`), shapes, entries that are no tensors.
-void load_module_state(torch::nn::Module& module, const Value& value, bool strict);
+/// Checks that `value` fits into `module`, and returns its copying, in place; `module` must outlive that. Throws UsageError that
+/// lists what does not fit: missing and unknown names (with `strict`), shapes, complex numbers for real ones, entries that are
+/// no tensors.
+PendingLoad prepare_module_load(const torch::nn::Module& module, const Value& value, bool strict);
 
 }  // namespace fabric

@@ -68,6 +68,6 @@ torch::optim::Optimizer& Optimizer::get() const { return core_->optimizer(); }
 
 Value Optimizer::state_dict() const { return optimizer_state_dict(get()); }
 
-void Optimizer::load_state_dict(const Value& value) { load_optimizer_state(get(), value); }
+PendingLoad Optimizer::prepare_load(const Value& value) const { return prepare_optimizer_load(get(), value); }
 
 }  // namespace fabric

@@ -1,64 +1,22 @@
 #include "runtime/api/optimizer_layout.h"
 
-#include <ATen/ops/empty_like.h>
-#include <ATen/ops/scalar_tensor.h>
 #include <c10/util/Type.h>
 #include <torch/optim/adagrad.h>
 #include <torch/optim/adam.h>
 #include <torch/optim/adamw.h>
+#include <torch/optim/lbfgs.h>
 #include <torch/optim/rmsprop.h>
 #include <torch/optim/sgd.h>
 
 #include "core/concat.h"
+#include "fabric/optim.h"
+#include "runtime/api/lbfgs_layout.h"
+#include "runtime/api/optimizer_fields.h"
 
 namespace fabric {
 namespace {
 
-/// Writes the number of steps as Python does; exact up to 2^24.
-Value save_step(int64_t step) { return at::scalar_tensor(step, at::kFloat); }
-
-int64_t load_step(const Value& state) {
-  const Value& step = state.at("step");
-  return step.is_tensor() ? step.to_tensor().to(at::kLong).item<int64_t>() : static_cast<int64_t>(step.to_double());
-}
-
-void save_tensor(Dict& dict, const char* key, const at::Tensor& tensor) {
-  if (tensor.defined()) dict.emplace_back(key, tensor.detach());
-}
-
-/// Returns a copy with device, dtype and strides of `parameter`; undefined where the state has none.
-at::Tensor load_optional(const Value& state, const char* key, const at::Tensor& parameter) {
-  const Value* const found = state.find(key);
-  if (found == nullptr || found->is_none()) return {};
-  if (found->to_tensor().sizes() != parameter.sizes()) {
-    throw UsageError(concat("the optimizer state '", key, "' must have the parameter's shape ", parameter.sizes(),
-                            ", but has ", found->to_tensor().sizes(),
-                            "; load it into an optimizer over the same parameters"));
-  }
-  return at::empty_like(parameter.detach()).copy_(found->to_tensor());
-}
-
-at::Tensor load_tensor(const Value& state, const char* key, const at::Tensor& parameter) {
-  state.at(key);  // throws with the names there are
-  return load_optional(state, key, parameter);
-}
-
-/// Adds what Python's groups hold beside: ways of computing that have no meaning here, at Python's defaults.
-void add_python_options(Dict& group, std::initializer_list<const char*> flags) {
-  for (const char* flag : flags) {
-    const std::string_view name = flag;
-    group.emplace_back(flag, name == "foreach" || name == "fused" ? Value() : Value(false));
-  }
-}
-
-void refuse_maximize(const Value& group) {
-  const Value* const maximize = group.find("maximize");
-  if (maximize != nullptr && !maximize->is_none() && maximize->to_bool()) {
-    throw UsageError(
-        "an optimizer's 'maximize' must be false in C++, but the checkpoint has true; negate the loss instead");
-  }
-}
-
+template <bool kFused>
 Dict save_sgd_options(const torch::optim::OptimizerOptions& base) {
   const auto& options = static_cast<const torch::optim::SGDOptions&>(base);
   Dict group{{"lr", options.lr()},
@@ -66,7 +24,7 @@ Dict save_sgd_options(const torch::optim::OptimizerOptions& base) {
              {"dampening", options.dampening()},
              {"weight_decay", options.weight_decay()},
              {"nesterov", options.nesterov()}};
-  add_python_options(group, {"maximize", "foreach", "differentiable", "fused"});
+  add_python_options(group, {"maximize", "foreach", "differentiable", "fused"}, kFused);
   return group;
 }
 
@@ -86,13 +44,17 @@ Dict save_sgd_state(const torch::optim::OptimizerParamState& base) {
   return state;
 }
 
+void check_sgd_state(const Value& value, const std::vector<at::Tensor>& parameters, size_t index) {
+  check_optional(value, "momentum_buffer", parameters[index]);
+}
+
 std::unique_ptr<torch::optim::OptimizerParamState> load_sgd_state(const Value& value, const at::Tensor& parameter) {
   auto state = std::make_unique<torch::optim::SGDParamState>();
-  state->momentum_buffer(load_optional(value, "momentum_buffer", parameter));
+  state->momentum_buffer(load_tensor(value, "momentum_buffer", parameter));
   return state;
 }
 
-template <class Options>
+template <class Options, bool kFused>
 Dict save_adam_options(const torch::optim::OptimizerOptions& base) {
   const auto& options = static_cast<const Options&>(base);
   Dict group{{"lr", options.lr()},
@@ -100,7 +62,7 @@ Dict save_adam_options(const torch::optim::OptimizerOptions& base) {
              {"eps", options.eps()},
              {"weight_decay", options.weight_decay()},
              {"amsgrad", options.amsgrad()}};
-  add_python_options(group, {"maximize", "foreach", "capturable", "differentiable", "fused"});
+  add_python_options(group, {"maximize", "foreach", "capturable", "differentiable", "fused"}, kFused);
   group.emplace_back("decoupled_weight_decay", std::is_same_v<Options, torch::optim::AdamWOptions>);
   return group;
 }
@@ -128,13 +90,20 @@ Dict save_adam_state(const torch::optim::OptimizerParamState& base) {
   return dict;
 }
 
+void check_adam_state(const Value& value, const std::vector<at::Tensor>& parameters, size_t index) {
+  load_step(value);
+  check_tensor(value, "exp_avg", parameters[index]);
+  check_tensor(value, "exp_avg_sq", parameters[index]);
+  check_optional(value, "max_exp_avg_sq", parameters[index]);
+}
+
 template <class State>
 std::unique_ptr<torch::optim::OptimizerParamState> load_adam_state(const Value& value, const at::Tensor& parameter) {
   auto state = std::make_unique<State>();
   state->step(load_step(value));
   state->exp_avg(load_tensor(value, "exp_avg", parameter));
   state->exp_avg_sq(load_tensor(value, "exp_avg_sq", parameter));
-  state->max_exp_avg_sq(load_optional(value, "max_exp_avg_sq", parameter));
+  state->max_exp_avg_sq(load_tensor(value, "max_exp_avg_sq", parameter));
   return state;
 }
 
@@ -166,12 +135,19 @@ Dict save_rmsprop_state(const torch::optim::OptimizerParamState& base) {
   return dict;
 }
 
+void check_rmsprop_state(const Value& value, const std::vector<at::Tensor>& parameters, size_t index) {
+  load_step(value);
+  check_tensor(value, "square_avg", parameters[index]);
+  check_optional(value, "momentum_buffer", parameters[index]);
+  check_optional(value, "grad_avg", parameters[index]);
+}
+
 std::unique_ptr<torch::optim::OptimizerParamState> load_rmsprop_state(const Value& value, const at::Tensor& parameter) {
   auto state = std::make_unique<torch::optim::RMSpropParamState>();
   state->step(load_step(value));
   state->square_avg(load_tensor(value, "square_avg", parameter));
-  state->momentum_buffer(load_optional(value, "momentum_buffer", parameter));
-  state->grad_avg(load_optional(value, "grad_avg", parameter));
+  state->momentum_buffer(load_tensor(value, "momentum_buffer", parameter));
+  state->grad_avg(load_tensor(value, "grad_avg", parameter));
   return state;
 }
 
@@ -203,6 +179,11 @@ Dict save_adagrad_state(const torch::optim::OptimizerParamState& base) {
   return dict;
 }
 
+void check_adagrad_state(const Value& value, const std::vector<at::Tensor>& parameters, size_t index) {
+  load_step(value);
+  check_tensor(value, "sum", parameters[index]);
+}
+
 std::unique_ptr<torch::optim::OptimizerParamState> load_adagrad_state(const Value& value, const at::Tensor& parameter) {
   auto state = std::make_unique<torch::optim::AdagradParamState>();
   state->step(load_step(value));
@@ -213,25 +194,34 @@ std::unique_ptr<torch::optim::OptimizerParamState> load_adagrad_state(const Valu
 }  // namespace
 
 OptimizerLayout optimizer_layout(const torch::optim::Optimizer& optimizer) {
-  if (dynamic_cast<const torch::optim::SGD*>(&optimizer) != nullptr) {
-    return {save_sgd_options, load_sgd_options, save_sgd_state, load_sgd_state};
+  using namespace torch::optim;
+  const auto is = [&]<class... O>() { return ((dynamic_cast<const O*>(&optimizer) != nullptr) || ...); };
+  if (is.operator()<SGD>()) {
+    const bool fused = is.operator()<optim::SGD>();
+    return {fused ? save_sgd_options<true> : save_sgd_options<false>, load_sgd_options, save_sgd_state, check_sgd_state,
+            load_sgd_state};
   }
-  if (dynamic_cast<const torch::optim::Adam*>(&optimizer) != nullptr) {
-    return {save_adam_options<torch::optim::AdamOptions>, load_adam_options<torch::optim::AdamOptions>,
-            save_adam_state<torch::optim::AdamParamState>, load_adam_state<torch::optim::AdamParamState>};
+  if (is.operator()<Adam>()) {
+    const bool fused = is.operator()<optim::Adam>();
+    return {fused ? save_adam_options<AdamOptions, true> : save_adam_options<AdamOptions, false>,
+            load_adam_options<AdamOptions>, save_adam_state<AdamParamState>, check_adam_state,
+            load_adam_state<AdamParamState>};
   }
-  if (dynamic_cast<const torch::optim::AdamW*>(&optimizer) != nullptr) {
-    return {save_adam_options<torch::optim::AdamWOptions>, load_adam_options<torch::optim::AdamWOptions>,
-            save_adam_state<torch::optim::AdamWParamState>, load_adam_state<torch::optim::AdamWParamState>};
+  if (is.operator()<AdamW>()) {
+    const bool fused = is.operator()<optim::AdamW>();
+    return {fused ? save_adam_options<AdamWOptions, true> : save_adam_options<AdamWOptions, false>,
+            load_adam_options<AdamWOptions>, save_adam_state<AdamWParamState>, check_adam_state,
+            load_adam_state<AdamWParamState>};
   }
-  if (dynamic_cast<const torch::optim::RMSprop*>(&optimizer) != nullptr) {
-    return {save_rmsprop_options, load_rmsprop_options, save_rmsprop_state, load_rmsprop_state};
+  if (is.operator()<RMSprop>()) {
+    return {save_rmsprop_options, load_rmsprop_options, save_rmsprop_state, check_rmsprop_state, load_rmsprop_state};
   }
-  if (dynamic_cast<const torch::optim::Adagrad*>(&optimizer) != nullptr) {
-    return {save_adagrad_options, load_adagrad_options, save_adagrad_state, load_adagrad_state};
+  if (is.operator()<Adagrad>()) {
+    return {save_adagrad_options, load_adagrad_options, save_adagrad_state, check_adagrad_state, load_adagrad_state};
   }
+  if (is.operator()<LBFGS>()) return lbfgs_layout();
   throw UsageError(
-      concat("an optimizer's state can be saved if it is SGD, Adam, AdamW, RMSprop or Adagrad, but this one is ",
+      concat("an optimizer's state can be saved if it is SGD, Adam, AdamW, RMSprop, Adagrad or LBFGS, but this one is ",
              c10::demangle(typeid(optimizer).name()), "; leave it out of the state"));
 }
 

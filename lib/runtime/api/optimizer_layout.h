@@ -3,6 +3,7 @@
 #include <torch/optim/optimizer.h>
 
 #include <memory>
+#include <vector>
 
 #include "fabric/value.h"
 
@@ -15,11 +16,13 @@ struct OptimizerLayout {
   /// Sets in `options` what `group` says. Throws UsageError for what C++ cannot do.
   void (*load_options)(torch::optim::OptimizerOptions& options, const Value& group);
   Dict (*save_state)(const torch::optim::OptimizerParamState& state);
-  /// Returns the state of `parameter`. Throws UsageError if it does not fit.
+  /// Throws UsageError unless `state` fits the parameter `index` of a group's `parameters`.
+  void (*check_state)(const Value& state, const std::vector<at::Tensor>& parameters, size_t index);
+  /// Returns the state of `parameter`, which was checked.
   std::unique_ptr<torch::optim::OptimizerParamState> (*load_state)(const Value& state, const at::Tensor& parameter);
 };
 
-/// Returns the layout of the optimizer's class: SGD, Adam, AdamW, RMSprop, Adagrad. Throws UsageError for others.
+/// Returns the layout of the optimizer's class: SGD, Adam, AdamW, RMSprop, Adagrad, LBFGS. Throws UsageError for others.
 OptimizerLayout optimizer_layout(const torch::optim::Optimizer& optimizer);
 
 }  // namespace fabric

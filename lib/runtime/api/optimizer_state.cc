@@ -11,7 +11,11 @@
 namespace fabric {
 namespace {
 
-using States = std::vector<std::pair<void*, std::unique_ptr<torch::optim::OptimizerParamState>>>;
+/// The state of one parameter, checked and not loaded yet.
+struct SavedState {
+  at::Tensor parameter;
+  Value value;
+};
 
 /// Returns the state of `group`'s parameters, which are counted from `first`, as "state" has it.
 void save_states(torch::optim::Optimizer& optimizer, const OptimizerLayout& layout,
@@ -52,13 +56,19 @@ std::string key_of(const Value& parameter) {
   return parameter.is_string() ? parameter.to_string() : std::to_string(parameter.to_int());
 }
 
-void load_states(const OptimizerLayout& layout, const torch::optim::OptimizerParamGroup& group, const List& keys,
-                 const Value& saved, States& states) {
+/// Checks the states of `group`'s parameters, which the checkpoint calls `keys`, and appends them.
+void check_states(const OptimizerLayout& layout, const torch::optim::OptimizerParamGroup& group, const List& keys,
+                  const Value& saved, std::vector<SavedState>& states) {
   for (size_t i = 0; i < keys.size(); ++i) {
-    const at::Tensor& parameter = group.params()[i];
-    if (const Value* const found = saved.find(key_of(keys[i]))) {
-      states.emplace_back(parameter.unsafeGetTensorImpl(), layout.load_state(*found, parameter));
+    const std::string key = key_of(keys[i]);
+    const Value* const found = saved.find(key);
+    if (found == nullptr) continue;
+    try {
+      layout.check_state(*found, group.params(), i);
+    } catch (const UsageError& error) {
+      std::throw_with_nested(UsageError(concat("the state of parameter ", key, " does not fit: ", error.what())));
     }
+    states.push_back({group.params()[i], *found});
   }
 }
 
@@ -77,21 +87,25 @@ Value optimizer_state_dict(torch::optim::Optimizer& optimizer) {
   return Dict{{"state", std::move(states)}, {"param_groups", std::move(groups)}};
 }
 
-void load_optimizer_state(torch::optim::Optimizer& optimizer, const Value& value) {
+PendingLoad prepare_optimizer_load(torch::optim::Optimizer& optimizer, const Value& value) {
   const OptimizerLayout layout = optimizer_layout(optimizer);
   const List& groups = value.at("param_groups").to_list();
   check_groups(optimizer, groups);
-  States states;
-  std::vector<std::unique_ptr<torch::optim::OptimizerOptions>> options;
+  std::vector<SavedState> states;
+  std::vector<std::shared_ptr<torch::optim::OptimizerOptions>> options;
   for (size_t i = 0; i < groups.size(); ++i) {
     const torch::optim::OptimizerParamGroup& group = optimizer.param_groups()[i];
-    load_states(layout, group, groups[i].at("params").to_list(), value.at("state"), states);
+    check_states(layout, group, groups[i].at("params").to_list(), value.at("state"), states);
     options.push_back(group.options().clone());
     layout.load_options(*options.back(), groups[i]);
   }
-  for (size_t i = 0; i < options.size(); ++i) optimizer.param_groups()[i].set_options(std::move(options[i]));
-  optimizer.state().clear();
-  for (auto& [parameter, state] : states) optimizer.state()[parameter] = std::move(state);
+  return PendingLoad([&optimizer, load_state = layout.load_state, states = std::move(states), options] {
+    for (size_t i = 0; i < options.size(); ++i) optimizer.param_groups()[i].set_options(options[i]->clone());
+    optimizer.state().clear();  // before the new one is made: never two of them in memory
+    for (const SavedState& saved : states) {
+      optimizer.state()[saved.parameter.unsafeGetTensorImpl()] = load_state(saved.value, saved.parameter);
+    }
+  });
 }
 
 }  // namespace fabric

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "fabric/pending_load.h"
 #include "fabric/value.h"
 
 namespace torch::optim {
@@ -13,7 +14,8 @@ namespace fabric {
 /// it does not know.
 Value optimizer_state_dict(torch::optim::Optimizer& optimizer);
 
-/// Takes such a value, of this library or of Python. Nothing changes unless all of it fits; else throws UsageError.
-void load_optimizer_state(torch::optim::Optimizer& optimizer, const Value& value);
+/// Checks that such a value, of this library or of Python, fits the optimizer, and returns its loading; `optimizer` must outlive
+/// that. Throws UsageError that says what does not fit.
+PendingLoad prepare_optimizer_load(torch::optim::Optimizer& optimizer, const Value& value);
 
 }  // namespace fabric

@@ -3,12 +3,12 @@
 #include <unordered_map>
 
 #include "core/concat.h"
+#include "runtime/checkpoint/checkpoint_limits.h"
 
 namespace fabric {
 namespace {
 
 using Kind = PickleNode::Kind;
-constexpr int kMostLevels = 100;
 
 }  // namespace
 

@@ -8,11 +8,10 @@
 #include <unordered_map>
 
 #include "core/concat.h"
+#include "runtime/checkpoint/checkpoint_limits.h"
 
 namespace fabric {
 namespace {
-
-constexpr int kMostLevels = 100;
 
 /// Turns values into LibTorch's, tensors of other devices into ones on the CPU that share storages as the originals do.
 class Converter {

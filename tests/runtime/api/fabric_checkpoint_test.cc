@@ -115,5 +115,27 @@ TEST(FabricCheckpointTest, NamesTheEntryThatCannotBeLoaded) {
   EXPECT_THROW(rank.fabric.load("nowhere"), UsageError);
 }
 
+TEST(FabricCheckpointTest, ChangesNothingIfOneEntryDoesNotFit) {
+  SingleRank rank;
+  Training first(rank.fabric), second(rank.fabric);
+  State saved = first.state();
+  std::string text = "text";
+  saved.add("last", text);
+  rank.fabric.save("x", saved);
+  State loaded = second.state();
+  int64_t number = 0;
+  loaded.add("last", number);
+  second.epoch = 0;
+  const auto weight = second.model->weight.clone();
+  const auto moment = second.optimizer.state_dict().at("state").at("0").at("exp_avg").to_tensor().clone();
+
+  EXPECT_THAT([&] { rank.fabric.load("x", loaded); },
+              ThrowsMessage<UsageError>(::testing::AllOf(HasSubstr("checkpoints/x' does not fit: "), HasSubstr("'last'"))));
+
+  EXPECT_EQ(second.epoch, 0);
+  EXPECT_TRUE(torch::equal(second.model->weight, weight));
+  EXPECT_TRUE(torch::equal(second.optimizer.state_dict().at("state").at("0").at("exp_avg").to_tensor(), moment));
+}
+
 }  // namespace
 }  // namespace fabric

@@ -68,6 +68,9 @@ INSTANTIATE_TEST_SUITE_P(
                       Kind{"SgdMomentum", maker<optim::SGD>(optim::SGDOptions(0.1).momentum(0.9).nesterov(true))},
                       Kind{"Adam", maker<optim::Adam>(optim::AdamOptions(0.1).amsgrad(true))},
                       Kind{"AdamW", maker<optim::AdamW>(optim::AdamWOptions(0.1).betas({0.8, 0.9}))},
+                      Kind{"TorchSgd", maker<torch::optim::SGD>(optim::SGDOptions(0.1).momentum(0.9))},
+                      Kind{"TorchAdam", maker<torch::optim::Adam>(optim::AdamOptions(0.1).amsgrad(true))},
+                      Kind{"TorchAdamW", maker<torch::optim::AdamW>(optim::AdamWOptions(0.1))},
                       Kind{"RMSprop", maker<optim::RMSprop>(optim::RMSpropOptions(0.1).momentum(0.5).centered(true))},
                       Kind{"Adagrad", maker<optim::Adagrad>(optim::AdagradOptions(0.1).lr_decay(0.01))}),
     [](const auto& kind) { return kind.param.name; });
@@ -119,11 +122,59 @@ TEST(OptimizerTest, RefusesAStateThatDoesNotFitAndKeepsItsOwn) {
   EXPECT_EQ(other_shape.lr(), 0.7);
 }
 
+/// A class that nobody knows.
+class Own final : public torch::optim::Optimizer {
+ public:
+  explicit Own(const at::Tensor& parameter)
+      : Optimizer({torch::optim::OptimizerParamGroup({parameter})}, std::make_unique<torch::optim::SGDOptions>(0.1)) {}
+  at::Tensor step(LossClosure /*closure*/) override { return {}; }
+};
+
 TEST(OptimizerTest, SaysWhichClassItCannotSave) {
   SingleRank rank;
-  auto optimizer = rank.fabric.setup_optimizer(optim::LBFGS(std::vector<at::Tensor>{torch::ones(1)}));
+  auto optimizer = rank.fabric.setup_optimizer(Own(torch::ones(1)));
 
-  EXPECT_THAT([&] { optimizer.state_dict(); }, ThrowsMessage<UsageError>(HasSubstr("this one is torch::optim::LBFGS")));
+  EXPECT_THAT([&] { optimizer.state_dict(); }, ThrowsMessage<UsageError>(HasSubstr("::Own")));
+}
+
+/// Descends a quadratic by LBFGS, whose closure evaluates it.
+void descend_by_lbfgs(Bowl& bowl, Optimizer& optimizer, int steps) {
+  for (int i = 0; i < steps; ++i) {
+    optimizer.step([&] {
+      optimizer.zero_grad();
+      at::Tensor loss = (bowl.parameter.square() * torch::tensor({1.0f, 2.0f, 5.0f})).sum() + bowl.parameter.sum().exp();
+      loss.backward();
+      return loss;
+    });
+  }
+}
+
+TEST(OptimizerTest, LbfgsGoesOnExactlyWhereItWasSaved) {
+  SingleRank rank;
+  Bowl bowl, restored;
+  const auto options = optim::LBFGSOptions(0.1).max_iter(2).history_size(3);
+  auto optimizer = rank.fabric.setup_optimizer(optim::LBFGS(std::vector<at::Tensor>{bowl.parameter}, options));
+  auto other = rank.fabric.setup_optimizer(optim::LBFGS(std::vector<at::Tensor>{restored.parameter}));
+  descend_by_lbfgs(bowl, optimizer, 4);
+  restored.parameter.data().copy_(bowl.parameter);
+
+  other.load_state_dict(optimizer.state_dict());
+  descend_by_lbfgs(bowl, optimizer, 3);
+  descend_by_lbfgs(restored, other, 3);
+
+  EXPECT_TRUE(torch::equal(restored.parameter, bowl.parameter)) << restored.parameter << bowl.parameter;
+}
+
+TEST(OptimizerTest, LbfgsRefusesAStateOfOtherParameters) {
+  SingleRank rank;
+  Bowl bowl;
+  auto optimizer = rank.fabric.setup_optimizer(optim::LBFGS(std::vector<at::Tensor>{bowl.parameter}));
+  auto other = rank.fabric.setup_optimizer(optim::LBFGS(std::vector<at::Tensor>{torch::ones(5)}, 0.5));
+  descend_by_lbfgs(bowl, optimizer, 1);
+
+  EXPECT_THAT([&] { other.load_state_dict(optimizer.state_dict()); },
+              ThrowsMessage<UsageError>(HasSubstr("must have the 5 elements of all parameters in one row")));
+  EXPECT_EQ(other.lr(), 0.5);
 }
 
 TEST(OptimizerTest, ZeroesGradientsThatAreViews) {

@@ -29,6 +29,7 @@
 #include "fabric/program.h"
 #include "fabric/seed.h"
 #include "fabric/state.h"
+#include "fabric/state_containers.h"
 #include "fabric/strategy.h"
 #include "fabric/tensor_tree.h"
 #include "fabric/value.h"
@@ -207,7 +208,9 @@ class FABRIC_API Fabric {
   /// SystemError if the file cannot be written (PeerError on the other ranks).
   std::string save(const std::string& path, const State& state, const StateFilter& filter = {});
   /// Loads into the objects of `state`, and returns the entries that it does not name. Each rank reads the file. Collective.
-  /// Throws UsageError if the checkpoint lacks an entry: without `strict` its object stays as it is.
+  /// All is checked before anything is loaded: if a rank finds the checkpoint damaged or unfit, no object of any rank changes.
+  /// Throws UsageError if the checkpoint lacks an entry (without `strict` its object stays as it is) or does not fit an
+  /// object, SystemError if it is damaged; PeerError on the other ranks.
   Dict load(const std::string& path, State& state, bool strict = true);
   /// Returns the whole checkpoint, tensors on the CPU. Each rank reads the file. Collective.
   Value load(const std::string& path);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "fabric/export.h"
+#include "fabric/pending_load.h"
 #include "fabric/precision.h"
 #include "fabric/strategy.h"
 #include "fabric/tensor_tree.h"
@@ -72,7 +73,7 @@ class FABRIC_API ModuleCore {
   bool needs_entry() const { return needs_entry_; }
   StrategyModule* strategy_module() const { return strategy_module_.get(); }
   Value state_dict() const;
-  void load_state_dict(const Value& value, bool strict);
+  PendingLoad prepare_load(const Value& value, bool strict) const;
 
  private:
   std::shared_ptr<torch::nn::Module> module_;
@@ -163,7 +164,9 @@ class Module {
   Value state_dict() const { return core_->state_dict(); }
   /// Copies parameters and buffers in place. Nothing changes unless all fit. Throws UsageError that lists missing names,
   /// unknown names and shapes that differ; without `strict` only the shapes matter.
-  void load_state_dict(const Value& value, bool strict = true) { core_->load_state_dict(value, strict); }
+  void load_state_dict(const Value& value, bool strict = true) { prepare_load(value, strict).apply(); }
+  /// Checks what load_state_dict() would, and returns what it would then do.
+  PendingLoad prepare_load(const Value& value, bool strict = true) const { return core_->prepare_load(value, strict); }
 
  private:
   friend class Fabric;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "fabric/export.h"
+#include "fabric/pending_load.h"
 #include "fabric/value.h"
 
 namespace torch::optim {
@@ -49,11 +50,13 @@ class FABRIC_API Optimizer {
   torch::optim::Optimizer* operator->() const { return &get(); }
 
   /// Returns state and parameter groups in the layout of Python's optimizers. The tensors are shared. For SGD, Adam, AdamW,
-  /// RMSprop and Adagrad; throws UsageError for other classes.
+  /// RMSprop, Adagrad and LBFGS, Fabric's or LibTorch's; throws UsageError for other classes.
   Value state_dict() const;
   /// Takes what state_dict() returned here or in Python, options included; the tensors are copied to the parameters' devices.
   /// Nothing changes unless all fits. Throws UsageError that says what does not.
-  void load_state_dict(const Value& value);
+  void load_state_dict(const Value& value) { prepare_load(value).apply(); }
+  /// Checks what load_state_dict() would, and returns what it would then do.
+  PendingLoad prepare_load(const Value& value) const;
 
  private:
   friend class Fabric;

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <initializer_list>
+
+#include "fabric/value.h"
+
+namespace fabric {
+
+// What the layouts of all classes of optimizers have in common.
+
+/// Writes the number of steps as Python does; exact up to 2^24.
+Value save_step(int64_t step);
+/// Throws UsageError unless `state` has a number of steps.
+int64_t load_step(const Value& state);
+
+void save_tensor(Dict& dict, const char* key, const at::Tensor& tensor);
+/// Throws UsageError unless `state` has a tensor `key` of the shape of `parameter`.
+void check_tensor(const Value& state, const char* key, const at::Tensor& parameter);
+/// As check_tensor(), but `state` may also lack it.
+void check_optional(const Value& state, const char* key, const at::Tensor& parameter);
+/// Returns a copy with device, dtype and strides of `parameter`; undefined where the state, which was checked, has none.
+at::Tensor load_tensor(const Value& state, const char* key, const at::Tensor& parameter);
+
+/// Adds what Python's groups hold beside: ways of computing that have no meaning here, at Python's defaults, but for "fused".
+void add_python_options(Dict& group, std::initializer_list<const char*> flags, bool fused = false);
+/// Throws UsageError where the checkpoint's optimizer maximised.
+void refuse_maximize(const Value& group);
+
+}  // namespace fabric
