@@ -14,6 +14,7 @@ struct RunCommand {
   std::string profile;                 ///< --profile; empty: none
   std::string runs_directory;          ///< --run-dir; empty: the job's output.directory, or runs/
   std::string run_id;                  ///< --run-id; empty: made of name and time
+  std::string resume;                  ///< --resume: "last", a run or a path; empty: a new run
   std::vector<std::string> wrapper;    ///< words of --wrap: a command that runs ranks; empty: none
   std::vector<int> wrapped_ranks;      ///< --ranks, ascending: global ranks that it runs; empty: all
   bool dry_run = false;                ///< prints the plan and starts nothing; `fabric-run explain JOB` means the same

@@ -95,6 +95,7 @@ class JobRun {
 Result<int> JobRun::run() {
   FABRIC_RETURN_IF_ERROR(process::become_subreaper());  // of what an agent that is killed leaves behind
   FABRIC_ASSIGN_OR_RETURN(journal_, control::JournalFile::open(files_.directory.file("journal"), files_.run_id));
+  if (request_.resumes_run) FABRIC_RETURN_IF_ERROR(journal_->reopen());
   if (request_.spec().logging.coordinator) FABRIC_RETURN_IF_ERROR(open_event_log());
   rendezvous::Settings settings = settings_of(request_, files_.run_id, files_.directory.path, files_.program);
   if (request_.wrapper.has_terminal) terminal_.emplace();
@@ -154,7 +155,7 @@ void JobRun::say_what_starts(const rendezvous::Settings& settings) {
                          {"evidence", request_.cluster.evidence},
                          {"program", files_.program}});
   const int nodes = settings.max_nodes;
-  display_.show_notice(concat("run ", report_.run_id, ": ", nodes * settings.ranks_per_node,
+  display_.show_notice(concat("run ", report_.run_id, request_.resumes_run ? " goes on: " : ": ", nodes * settings.ranks_per_node,
                               nodes * settings.ranks_per_node == 1 ? " rank" : " ranks", " on ", nodes,
                               nodes == 1 ? " node" : " nodes", ", in ", files_.directory.path));
   const RankWrapper& wrapper = request_.wrapper;

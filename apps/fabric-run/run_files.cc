@@ -9,6 +9,7 @@
 #include "job/job_file.h"
 #include "job/job_json.h"
 #include "program_copy.h"
+#include "resumed_run.h"
 
 namespace fabric::launcher {
 namespace {
@@ -74,8 +75,9 @@ tl::expected<RunDirectory, Refusal> make_or_find(const RunRequest& request, cons
   if (is_new) return std::move(*directory);
   if (directory.error().code() != StatusCode::kAlreadyExists) return refuse_place(request, directory.status());
   RunDirectory existing{concat(request.runs_directory, '/', run_id)};
-  const Status can_go_on = check_can_go_on(request, existing);
-  if (!can_go_on.ok()) return tl::unexpected(refusal_at(flag_source("--run-id"), can_go_on));
+  const Status can_go_on = request.resumes_run ? reopen_run_directory(existing) : check_can_go_on(request, existing);
+  const char* const flag = request.resumes_run ? "--resume" : "--run-id";
+  if (!can_go_on.ok()) return tl::unexpected(refusal_at(flag_source(flag), can_go_on));
   return existing;
 }
 

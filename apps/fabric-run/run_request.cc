@@ -1,6 +1,7 @@
 #include "run_request.h"
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "core/exit_codes.h"
 #include "core/installation.h"
@@ -8,6 +9,7 @@
 #include "job/plan_words.h"
 #include "process/core_placement.h"
 #include "program_copy.h"
+#include "resumed_run.h"
 #include "terminal_loan.h"
 
 namespace fabric::launcher {
@@ -72,6 +74,32 @@ void choose_runs_directory(const RunCommand& command, RunRequest& request) {
   request.runs_directory = (std::filesystem::path(request.current_directory) / chosen).lexically_normal().string();
 }
 
+Result<std::optional<ResumePath>> find_resume_path(const RunCommand& command) {
+  if (command.resume.empty()) return std::optional<ResumePath>();
+  std::error_code error;
+  const std::string here = std::filesystem::current_path(error).string();
+  if (error) return errno_status(error.value(), "find the current directory");
+  return resume_path_of(command.resume, here);
+}
+
+/// Finds the run that --resume names; `path` is what it is if it is a path.
+std::optional<Refusal> choose_run(const RunCommand& command, const std::optional<ResumePath>& path,
+                                  RunRequest& request) {
+  if (command.resume.empty() || (path.has_value() && !path->is_run)) return std::nullopt;
+  request.resumes_run = true;
+  if (path.has_value()) {
+    const std::filesystem::path run(path->path);
+    request.runs_directory = run.parent_path().string();
+    request.runs_directory_source = flag_source("--resume");
+    request.run_id = run.filename().string();
+    return std::nullopt;
+  }
+  auto id = resumed_run_id(command.resume, request.runs_directory, request.spec().name);
+  if (!id.ok()) return refusal_at(flag_source("--resume"), id.status());
+  request.run_id = std::move(*id);
+  return std::nullopt;
+}
+
 /// The value that decides how many nodes a job needs.
 ValueSource source_of_nodes(const RunRequest& request) {
   const ValueSource least = job::source_of(request.job.sources, "elastic.min_nodes");
@@ -126,7 +154,13 @@ std::optional<std::string> library_path_of(const job::JobSpec& spec, const clust
 tl::expected<RunRequest, Refusal> make_request(const RunCommand& command, const cluster::Variables& variables) {
   RunRequest request;
   job::Diagnostics diagnostics;
-  auto job = job::read_job(command.job, {command.overrides, command.profile, variables}, diagnostics);
+  const auto resumed = find_resume_path(command);
+  if (!resumed.ok()) return tl::unexpected(refusal_at(flag_source("--resume"), resumed.status()));
+  job::JobInputs inputs{command.overrides, command.profile, variables};
+  if (resumed->has_value() && !(*resumed)->is_run) {
+    inputs.overrides.push_back(concat("checkpoint.resume_from=", nlohmann::json((*resumed)->path).dump()));
+  }
+  auto job = job::read_job(command.job, inputs, diagnostics);
   if (!job.ok()) {
     const int code = diagnostics.is_usage_error() ? exit_code::kUsage : exit_code::kBadJob;
     return tl::unexpected(Refusal{code, job.status()});
@@ -140,6 +174,7 @@ tl::expected<RunRequest, Refusal> make_request(const RunCommand& command, const 
   const Status surroundings = look_around(command, variables, request);
   if (!surroundings.ok()) return tl::unexpected(Refusal{exit_code::kFailure, surroundings});
   choose_runs_directory(command, request);
+  if (auto refusal = choose_run(command, *resumed, request)) return tl::unexpected(std::move(*refusal));
   request.display.ranks = request.spec().output.ranks;
   for (const auto& [name, value] : variables) {
     if (job::is_passed(request.spec().env, name)) request.environment.push_back(concat(name, '=', value));

@@ -31,6 +31,7 @@ struct RunRequest {
   std::string runs_directory;              ///< absolute
   job::ValueSource runs_directory_source;  ///< --run-dir, the job's output.directory, or the default
   std::string run_id;                      ///< empty: made of the job's name and the time
+  bool resumes_run = false;                ///< the run `run_id` is there, ended or not, and goes on (--resume)
   RankWrapper wrapper;
   DisplayOptions display;
   LogLevel log_level = LogLevel::kWarning;  ///< the least of fabric-run and the agents that is shown

@@ -163,6 +163,8 @@ int train(fabric::Fabric& fabric, const fabric::Arguments& args) {
                                                 {.batch_size = 64, .remainder = fabric::Remainder::kExact});
   fabric::State state{{"model", model}, {"optimizer", optimizer}, {"loader", loader}};
 
+  fabric.resume(state);
+
   const int64_t steps = args.get<int64_t>("steps", 500);
   const int64_t report_every = std::max<int64_t>(1, steps / 5);
   while (fabric.step() < steps) {
@@ -172,12 +174,12 @@ int train(fabric::Fabric& fabric, const fabric::Arguments& args) {
       optimizer.step();
       optimizer.zero_grad();
       fabric.log("loss", loss);
-      fabric.end_step(state);
-      if (fabric.step() % report_every == 0) {
+      if ((fabric.step() + 1) % report_every == 0) {
         const double validation = mean_loss(fabric, model, held_out);
         fabric.log("validation_loss", validation);
-        fabric.print("step ", fabric.step(), ": loss ", loss.item<float>(), ", on unseen text ", validation);
+        fabric.print("step ", fabric.step() + 1, ": loss ", loss.item<float>(), ", on unseen text ", validation);
       }
+      fabric.end_step(state);  // last: whoever stops here has all of the step behind it
       if (fabric.step() == steps) break;
     }
   }

@@ -78,6 +78,7 @@ int train(fabric::Fabric& fabric, const fabric::Arguments& args) {
                                                    {.batch_size = 256, .remainder = fabric::Remainder::kExact});
 
   fabric::State state{{"model", model}, {"optimizer", optimizer}, {"loader", loader}};
+  fabric.resume(state);
   for (const int64_t epoch : loader.epochs(args.get<int64_t>("epochs", 20))) {
     torch::Tensor loss;
     for (auto& [images, labels] : loader) {

@@ -107,6 +107,7 @@ v1::GenerationPlan to_wire(const GenerationPlan& plan) {
   wire.set_first_global_rank(plan.first_global_rank);
   wire.set_local_world_size(plan.local_world_size);
   wire.set_restart_count(plan.restart_count);
+  wire.set_furthest_step(plan.furthest_step);
   wire.set_main_address(plan.main_address);
   wire.set_interface(plan.interface);
   wire.set_program(plan.program);
@@ -144,6 +145,7 @@ Result<GenerationPlan> from_wire(const v1::GenerationPlan& wire) {
   plan.first_global_rank = wire.first_global_rank();
   plan.local_world_size = wire.local_world_size();
   plan.restart_count = wire.restart_count();
+  plan.furthest_step = wire.furthest_step();
   plan.main_address = wire.main_address();
   plan.interface = wire.interface();
   plan.program = wire.program();

@@ -121,6 +121,13 @@ Result<std::unique_ptr<JournalFile>> JournalFile::open(const std::string& path, 
   return file;
 }
 
+Status JournalFile::reopen() {
+  const rendezvous::JobReopened entry;
+  FABRIC_RETURN_IF_ERROR(append(rendezvous::to_line(entry)));
+  journal_.add(entry);
+  return ok_status();
+}
+
 Status JournalFile::append(const std::string& line) {
   if (!failed_.ok()) return failed_;
   failed_ = write_all(fd_.get(), sealed(line), path_);

@@ -20,6 +20,8 @@ class JournalFile {
 
   /// Returns what the file said when it was opened.
   const rendezvous::Journal& journal() const { return journal_; }
+  /// Notes that the job is to be run again though it ended, or was to end.
+  Status reopen();
   /// Writes one more line. Blocks until it is on the disk. After an error the file is not written to again.
   Status append(const std::string& line);
 

@@ -34,8 +34,8 @@ std::string limit(int64_t value, const char* unit) {
   return *unit == '\0' ? line_of(value) : line_of(concat(value, unit));
 }
 
-std::string count_or_unlimited(std::optional<int> value) {
-  return value.has_value() ? line_of(*value) : line_of("unlimited");
+std::string count_or(std::optional<int> value, const char* word) {
+  return value.has_value() ? line_of(*value) : line_of(word);
 }
 
 Json json_of(const ArgScalar& value) {
@@ -189,10 +189,10 @@ constexpr std::array kKeys = {
         [](Spec spec) { return line_of(spec.elastic.max_strikes); }},
     JobKey{"elastic.max_node_losses", "integer from 0, `unlimited`", "`unlimited`",
            "how often the ranks may be started again because a node was lost", kCountSchema,
-           [](Spec spec) { return count_or_unlimited(spec.elastic.max_node_losses); }},
+           [](Spec spec) { return count_or(spec.elastic.max_node_losses, "unlimited"); }},
     JobKey{"elastic.max_preemptions", "integer from 0, `unlimited`", "`unlimited`",
            "how often the ranks may be started again because nodes said that they leave", kCountSchema,
-           [](Spec spec) { return count_or_unlimited(spec.elastic.max_preemptions); }},
+           [](Spec spec) { return count_or(spec.elastic.max_preemptions, "unlimited"); }},
     JobKey{
         "elastic.scale_up_wait", "duration, `never`", "`never`",
         "how long nodes that could enlarge the running job wait for others like them, before its ranks stop at a step, "
@@ -202,6 +202,37 @@ constexpr std::array kKeys = {
           const auto wait = spec.elastic.scale_up_wait;
           return wait.has_value() ? duration(*wait) : line_of("never");
         }},
+    // What is kept of the training, and where it begins.
+    JobKey{
+        "checkpoint.every_steps", "integer from 1, `never`", "`never`",
+        "after so many steps the state that the program gives to `end_step()` is saved as `checkpoints/step-<n>.ckpt`",
+        R"("oneOf": [{"type": "integer", "minimum": 1, "maximum": 1000000000}, {"const": "never"}])",
+        [](Spec spec) { return count_or(spec.checkpoint.every_steps, "never"); }},
+    JobKey{"checkpoint.every", "duration from 1s, `never`", "`never`",
+           "after so much time since the last one that state is saved, at the next step at which all ranks are",
+           R"("type": "string", "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h)|never)$")",
+           [](Spec spec) {
+             const auto every = spec.checkpoint.every;
+             return every.has_value() ? duration(*every) : line_of("never");
+           }},
+    JobKey{"checkpoint.keep_last", "integer from 1, `all`", "`all`",
+           "so many of these checkpoints are kept, the latest; those that the program saves under names of its own all are",
+           R"("oneOf": [{"type": "integer", "minimum": 1, "maximum": 1000000}, {"const": "all"}])",
+           [](Spec spec) { return count_or(spec.checkpoint.keep_last, "all"); }},
+    JobKey{"checkpoint.best", "name of a metric that the program logs", "none",
+           "beside the latest the best by this metric are kept, and `checkpoints/best.ckpt` leads to the very best",
+           R"("type": "string", "minLength": 1)", [](Spec spec) { return text_or_nothing(spec.checkpoint.best); }},
+    JobKey{"checkpoint.best_mode", "`min`, `max`", "`min`", "which value of that metric is the better one",
+           R"("enum": ["min", "max"])",
+           [](Spec spec) {
+             return spec.checkpoint.best.empty() ? "" : line_of(word_for(kMetricModeWords, spec.checkpoint.best_mode));
+           }},
+    JobKey{"checkpoint.keep_best", "integer from 1", "`1`", "how many of the best are kept",
+           R"("type": "integer", "minimum": 1, "maximum": 1000000)",
+           [](Spec spec) { return spec.checkpoint.best.empty() ? "" : line_of(spec.checkpoint.keep_best); }},
+    JobKey{"checkpoint.resume_from", "path", "none",
+           "the checkpoint that `resume()` loads where the run has none of its own; `--resume PATH` says the same",
+           kPathSchema, [](Spec spec) { return text_or_nothing(spec.checkpoint.resume_from); }},
     // Variables.
     JobKey{"env.pass", "list of names, perhaps with `*`", "all",
            "the variables of `fabric-run` that the ranks inherit; see below",

@@ -60,6 +60,7 @@ JobSpec read_spec(const YamlNode& root, const std::string& directory, const JobI
   spec.fabric = read_fabric_options(section_of(top, "fabric", nothing), diagnostics);
   spec.cluster = read_cluster_options(section_of(top, "cluster", nothing), diagnostics);
   spec.elastic = read_elastic_options(section_of(top, "elastic", nothing), spec.fabric.num_nodes, diagnostics);
+  spec.checkpoint = read_checkpoint_options(section_of(top, "checkpoint", nothing), chosen, diagnostics);
   spec.env = read_environment(section_of(top, "env", nothing), inputs.variables, diagnostics);
   spec.workdir = top.path("workdir", chosen).value_or("");
   spec.threads = top.integer("threads", 1, 4'096);

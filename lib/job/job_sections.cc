@@ -143,6 +143,30 @@ ElasticOptions read_elastic_options(const YamlNode& node, int num_nodes, Diagnos
   return options;
 }
 
+CheckpointOptions read_checkpoint_options(const YamlNode& node, const std::string& directory,
+                                          Diagnostics& diagnostics) {
+  constexpr int64_t kMostSteps = 1'000'000'000;
+  const auto count_or_all = [](std::optional<int64_t> count) {
+    return count.value_or(0) > 0 ? std::optional(static_cast<int>(*count)) : std::nullopt;
+  };
+  CheckpointOptions options;
+  SectionReader section(node, "checkpoint", diagnostics);
+  options.every_steps = count_or_all(section.integer_or("every_steps", 1, kMostSteps, {"never", 0}));
+  options.every = section.duration_or("every", milliseconds(1'000), "never");
+  options.keep_last = count_or_all(section.integer_or("keep_last", 1, 1'000'000, {"all", 0}));
+  options.best = section.text("best").value_or("");
+  options.best_mode = section.choice("best_mode", kMetricModeWords).value_or(options.best_mode);
+  options.keep_best = section.integer("keep_best", 1).value_or(options.keep_best);
+  options.resume_from = section.path("resume_from", directory).value_or("");
+  section.finish();
+  for (const char* const key : {"best_mode", "keep_best"}) {
+    const YamlNode* const of_best = node.find(key);
+    if (of_best == nullptr || !options.best.empty()) continue;
+    section.error(*of_best, "must stand beside checkpoint.best, the metric that it is about, but that is not there; name it");
+  }
+  return options;
+}
+
 ResourceLimits read_limits(const YamlNode& node, Diagnostics& diagnostics) {
   constexpr NumberWord kUnlimited{"unlimited", std::numeric_limits<int64_t>::max()};
   constexpr int64_t kMost = int64_t{1} << 30;

@@ -14,6 +14,9 @@ Arguments read_arguments(const YamlNode& section, Diagnostics& diagnostics);
 ClusterOptions read_cluster_options(const YamlNode& section, Diagnostics& diagnostics);
 /// `num_nodes` is the default of min_nodes and max_nodes.
 ElasticOptions read_elastic_options(const YamlNode& section, int num_nodes, Diagnostics& diagnostics);
+/// A relative path is relative to `directory`, or if that is empty to that of the file that it stands in.
+CheckpointOptions read_checkpoint_options(const YamlNode& section, const std::string& directory,
+                                          Diagnostics& diagnostics);
 /// A limit that is not named stays as inherited.
 ResourceLimits read_limits(const YamlNode& section, Diagnostics& diagnostics);
 NetworkOptions read_network_options(const YamlNode& section, Diagnostics& diagnostics);

@@ -69,6 +69,21 @@ struct ElasticOptions {
   bool operator==(const ElasticOptions&) const = default;
 };
 
+/// Which of two values of a metric is the better one.
+enum class MetricMode : uint8_t { kMin, kMax };
+
+/// Section `checkpoint:`, which checkpoints are made and kept, and where a job begins.
+struct CheckpointOptions {
+  std::optional<int> every_steps{};                 ///< at least 1; nullopt: not by steps
+  std::optional<std::chrono::milliseconds> every{};  ///< nullopt: not by time
+  std::optional<int> keep_last{};                   ///< at least 1; nullopt: all
+  std::string best;                                 ///< name of the metric by which the best are kept; empty: none
+  MetricMode best_mode = MetricMode::kMin;
+  int keep_best = 1;        ///< at least 1
+  std::string resume_from;  ///< absolute; where a run begins that has no checkpoint of its own; empty: anew
+  bool operator==(const CheckpointOptions&) const = default;
+};
+
 /// Section `env:`, the variables of the ranks.
 struct EnvironmentOptions {
   /// Names and patterns (`*`) of the variables of fabric-run that ranks inherit; nullopt: all. See is_passed().
@@ -108,6 +123,7 @@ struct JobSpec {
   FabricOptions fabric;
   ClusterOptions cluster;
   ElasticOptions elastic;
+  CheckpointOptions checkpoint;
   EnvironmentOptions env;
   std::string workdir;         ///< absolute; empty: where fabric-run was started
   std::optional<int> threads;  ///< threads of each rank; nullopt: the node's cores shared out

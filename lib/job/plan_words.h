@@ -6,6 +6,7 @@
 
 #include "core/generation_plan.h"
 #include "core/log.h"
+#include "job/job_spec.h"
 
 namespace fabric::job {
 
@@ -15,6 +16,8 @@ inline constexpr std::array<std::pair<std::string_view, StartMethod>, 2> kStartM
     {{"forkserver", StartMethod::kForkServer}, {"exec", StartMethod::kExec}}};
 inline constexpr std::array<std::pair<std::string_view, Binding>, 3> kBindingWords = {
     {{"none", Binding::kNone}, {"cores", Binding::kCores}, {"numa", Binding::kNuma}}};
+inline constexpr std::array<std::pair<std::string_view, MetricMode>, 2> kMetricModeWords = {
+    {{"min", MetricMode::kMin}, {"max", MetricMode::kMax}}};
 inline constexpr std::array<std::pair<std::string_view, LogLevel>, 4> kLogLevelWords = {
     {{"debug", LogLevel::kDebug},
      {"info", LogLevel::kInfo},

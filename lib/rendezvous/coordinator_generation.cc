@@ -77,6 +77,7 @@ GenerationPlan Coordinator::plan_for(int node_rank, int num_nodes) const {
   plan.world_size = num_nodes * settings_.ranks_per_node;
   plan.first_global_rank = node_rank * settings_.ranks_per_node;
   plan.restart_count = state_.restarts.restart_count;
+  plan.furthest_step = state_.restarts.furthest_step;
   return plan;
 }
 

@@ -8,7 +8,7 @@ namespace fabric::rendezvous {
 
 namespace {
 
-constexpr AlternativeNames<JournalEntry> kNames = {"term", "generation", "budget", "strike", "stop", "ended"};
+constexpr AlternativeNames<JournalEntry> kNames = {"term", "generation", "budget", "strike", "stop", "ended", "reopened"};
 
 void add_to(Journal& journal, const TermBegun& entry) { journal.term = std::max(journal.term, entry.term); }
 void add_to(Journal& journal, const GenerationIssued& entry) { journal.generation = entry; }
@@ -16,6 +16,15 @@ void add_to(Journal& journal, const BudgetSpent& entry) { journal.history = entr
 void add_to(Journal& journal, const NodeStruck& entry) { journal.strikes[entry.hostname] = entry.strikes; }
 void add_to(Journal& journal, const StopAsked& entry) { journal.stop = entry; }
 void add_to(Journal& journal, const JobEnded& entry) { journal.ended = entry; }
+
+// A job that has ended has no ranks that may be alive; numbers of generations go on all the same.
+void add_to(Journal& journal, const JobReopened& /*entry*/) {
+  if (journal.ended) journal.generation.reset();
+  journal.history = {};
+  journal.strikes.clear();
+  journal.stop.reset();
+  journal.ended.reset();
+}
 
 }  // namespace
 

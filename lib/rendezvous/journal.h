@@ -74,7 +74,16 @@ struct JobEnded {
   }
 };
 
-using JournalEntry = std::variant<TermBegun, GenerationIssued, BudgetSpent, NodeStruck, StopAsked, JobEnded>;
+/// The job is to be run again, whatever was said of its end; what it may spend is as at its beginning.
+struct JobReopened {
+  template <class V>
+  void fields(V& v) {
+    v();
+  }
+};
+
+using JournalEntry =
+    std::variant<TermBegun, GenerationIssued, BudgetSpent, NodeStruck, StopAsked, JobEnded, JobReopened>;
 
 /// All that the entries of a journal come to.
 struct Journal {

@@ -198,6 +198,39 @@ TEST_F(CoordinatorReturnTest, RemembersTheStopWhereNothingHadStarted) {
   EXPECT_EQ(outcome()->exit_code, 143);
 }
 
+TEST_F(CoordinatorReturnTest, RunsAgainWhatEndedOnceItIsReopened) {
+  make({});
+  join("a");
+  Journal journal = written();
+  const GenerationId before = generation();
+  journal.add(BudgetSpent{{.restart_count = 1, .restarts = {TimePoint{1s}}}});
+  journal.add(StopAsked{"stopped by SIGTERM", 143});
+  journal.add(JobEnded{75, "stopped by SIGTERM"});
+
+  journal.add(JobReopened{});
+  coordinator_.emplace(Settings{}, journal);
+  at(Tick{});
+  join("b");
+
+  EXPECT_FALSE(outcome());
+  EXPECT_GT(generation().term, before.term) << "numbers are never issued again";
+  EXPECT_EQ(coordinator_->state().restarts.restart_count, 0) << "what it may spend is as at its beginning";
+}
+
+TEST_F(CoordinatorReturnTest, AReopenedJobWaitsForRanksThatMayBeAlive) {
+  make(settings_);
+  join("a");
+  join("b");
+  Journal journal = written();
+  journal.add(StopAsked{"stopped by SIGTERM", 143});
+
+  journal.add(JobReopened{});
+
+  EXPECT_FALSE(journal.stop);
+  ASSERT_TRUE(journal.generation) << "it was cut off and has not ended";
+  EXPECT_EQ(journal.generation->members.size(), 2u);
+}
+
 TEST_F(CoordinatorReturnTest, WaitsForWhoComesBackAsLongAsItsLeaseTakes) {
   settings_.lease = 60s;
   make(settings_);
@@ -227,7 +260,8 @@ TEST(JournalTest, ReadsWhatItWrote) {
                                   BudgetSpent{{.restart_count = 2, .restarts = {TimePoint{5s}, TimePoint{9s}}}},
                                   NodeStruck{"node-0", 2},
                                   StopAsked{"stopped by SIGTERM", 143},
-                                  JobEnded{75, "as asked\nin two lines"}};
+                                  JobEnded{75, "as asked\nin two lines"},
+                                  JobReopened{}};
   for (const JournalEntry& entry : entries) {
     const Result<JournalEntry> read = journal_entry_from(to_line(entry));
 

@@ -223,6 +223,7 @@ class Simulation {
   void note_entry(const NodeStruck& entry);
   void note_entry(const StopAsked&) { stop_asked_ = true; }
   void note_entry(const JobEnded&) {}
+  void note_entry(const JobReopened&) { broken("a coordinator must never reopen its job by itself"); }
   void check_members(const GenerationIssued& entry);
   void check_scale_up();
   void check_stopping();

@@ -33,14 +33,22 @@ int first_failing_rank(Collective& collective, const c10::Device& device, bool f
 
 }  // namespace
 
+std::optional<RankFailure> find_failure(Collective& collective, const c10::Device& device,
+                                        const std::exception_ptr& failure) {
+  const int failing = first_failing_rank(collective, device, failure != nullptr);
+  if (failing < 0) return std::nullopt;
+  return RankFailure{failing, collective.broadcast(Value(message_of(failure)), failing).to_string()};
+}
+
 void agree(Collective& collective, const c10::Device& device, std::string_view what,
            const std::exception_ptr& failure) {
-  const int failing = first_failing_rank(collective, device, failure != nullptr);
-  if (failing < 0) return;
-  const Value message = collective.broadcast(Value(message_of(failure)), failing);
+  const std::optional<RankFailure> found = find_failure(collective, device, failure);
+  if (found) throw_failure(*found, what, failure);
+}
+
+void throw_failure(const RankFailure& found, std::string_view what, const std::exception_ptr& failure) {
   if (failure) std::rethrow_exception(failure);
-  throw PeerError(
-      concat("all ranks must get through ", what, ", but rank ", failing, " failed: ", message.to_string()));
+  throw PeerError(concat("all ranks must get through ", what, ", but rank ", found.rank, " failed: ", found.message));
 }
 
 }  // namespace fabric

@@ -3,11 +3,27 @@
 #include <c10/core/Device.h>
 
 #include <exception>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "fabric/collective.h"
 
 namespace fabric {
+
+/// How a rank failed.
+struct RankFailure {
+  int rank = 0;
+  std::string message;
+};
+
+/// Returns how the first rank failed, if one did; the same on all ranks. `failure` and `device` as below. Collective.
+std::optional<RankFailure> find_failure(Collective& collective, const c10::Device& device,
+                                        const std::exception_ptr& failure);
+
+/// Throws for what find_failure() found: `failure`, if this rank failed itself, else a PeerError that names the rank, `what` and
+/// its message.
+[[noreturn]] void throw_failure(const RankFailure& found, std::string_view what, const std::exception_ptr& failure);
 
 /// Returns when all ranks have come here, if none of them failed before. Collective.
 ///

@@ -41,25 +41,13 @@ uint64_t Fabric::seed_everything(std::optional<uint64_t> seed) {
 
 uint64_t Fabric::loader_seed() const { return core_->seed; }
 
-void Fabric::end_step(State& state) {
-  core_->metrics.write_before(core_->step, core_->loggers);
-  ++core_->step;
-  core_->environment.report_step(core_->step);
-  if (!core_->environment.stops_after(core_->step)) return;
-  save(concat("step-", core_->step, ".ckpt"), state);
-  throw Stop{};
-}
-
-bool Fabric::should_stop() const { return core_->environment.should_stop(); }
-
-int64_t Fabric::step() const { return core_->step; }
-
 void Fabric::print_line(std::string line) const {
   line += '\n';
   std::cout << line << std::flush;
 }
 
 void Fabric::log(std::string_view name, double value, std::optional<int64_t> step) {
+  note_best_metric(name, value);
   if (!core_->loggers.empty()) core_->metrics.add(std::string(name), value, step.value_or(core_->step));
 }
 
@@ -68,8 +56,13 @@ void Fabric::log(std::string_view name, const at::Tensor& value, std::optional<i
     throw UsageError(concat("a metric must be a tensor of one element, but '", name, "' has shape ", value.sizes(),
                             "; log its mean, or each element under a name of its own"));
   }
-  if (core_->loggers.empty()) return;
-  core_->metrics.add(std::string(name), value.detach().clone(), step.value_or(core_->step));
+  const at::Tensor kept = value.detach().clone();
+  note_best_metric(name, kept);
+  if (!core_->loggers.empty()) core_->metrics.add(std::string(name), kept, step.value_or(core_->step));
+}
+
+void Fabric::note_best_metric(std::string_view name, std::variant<double, at::Tensor> value) {
+  if (is_global_zero() && name == core_->options.checkpoint.best) core_->best_metric = std::move(value);
 }
 
 void Fabric::log_dict(const std::map<std::string, double>& metrics, std::optional<int64_t> step) {

@@ -3,21 +3,13 @@
 
 #include "core/concat.h"
 #include "fabric/fabric.h"
+#include "runtime/api/agreed_load.h"
 #include "runtime/api/agreement.h"
 #include "runtime/api/fabric_core.h"
+#include "runtime/api/run_state.h"
 
 namespace fabric {
 namespace {
-
-template <class Body>
-std::exception_ptr failure_of(const Body& body) {
-  try {
-    body();
-    return nullptr;
-  } catch (...) {
-    return std::current_exception();
-  }
-}
 
 std::string names_of(const State& state) {
   std::string names;
@@ -46,6 +38,10 @@ Dict filtered(const Dict& dict, const StateFilter::mapped_type& keep) {
 /// Returns what is saved of `state`. An entry of which the filter keeps nothing is left out.
 Dict collect(const State& state, const StateFilter& filter) {
   check_filter(filter, state);
+  if (state.contains(kRunStateKey)) {
+    throw UsageError(concat("an entry of a state must have a name of its own, but '", kRunStateKey,
+                            "' is the name of what Fabric saves itself; rename it"));
+  }
   Dict checkpoint;
   for (const State::Entry& entry : state.entries()) {
     Value value = entry.save();
@@ -68,11 +64,12 @@ PendingLoad prepare(const Value& checkpoint, const State& state, bool strict, co
   }
 }
 
-/// Returns what the state does not name, in the order of the file.
+/// Returns what the state does not name, in the order of the file, and of it what Fabric saved by itself only to whom wants all.
 Dict rest_of(const Value& checkpoint, const State& state) {
   Dict rest;
   for (const auto& [name, value] : checkpoint.to_dict()) {
-    if (!state.contains(name)) rest.emplace_back(name, value);
+    const bool is_own = name == kRunStateKey && !state.entries().empty();
+    if (!state.contains(name) && !is_own) rest.emplace_back(name, value);
   }
   return rest;
 }
@@ -86,35 +83,30 @@ std::string Fabric::checkpoint_path(const std::string& path) const {
 
 std::string Fabric::save(const std::string& path, const State& state, const StateFilter& filter) {
   const std::string absolute = checkpoint_path(path);
-  const std::exception_ptr failure = failure_of([&] {
-    const Value checkpoint = collect(state, filter);
+  Dict run_state = collect_run_state(*core_);  // before anything that may fail on one rank alone
+  std::exception_ptr failure;
+  try {
+    Dict checkpoint = collect(state, filter);
+    checkpoint.emplace_back(kRunStateKey, std::move(run_state));
     if (is_global_zero()) core_->checkpoint_io->save(checkpoint, absolute);
-  });
+  } catch (...) {
+    failure = std::current_exception();
+  }
   agree(core_->strategy->collective(), device(), concat("save('", path, "')"), failure);
   return absolute;
 }
 
 Dict Fabric::load(const std::string& path, State& state, bool strict) {
   const std::string absolute = checkpoint_path(path);
-  Collective& collective = core_->strategy->collective();
-  const std::string what = concat("load('", path, "')");
   Dict rest;
-  PendingLoad pending;
-  std::exception_ptr failure = failure_of([&] {
+  std::exception_ptr failure;
+  const auto read = [&] {
     const Value checkpoint = core_->checkpoint_io->load(absolute);
-    pending = prepare(checkpoint, state, strict, absolute);
     rest = rest_of(checkpoint, state);
-  });
-  agree(collective, device(), what, failure);
-  // From here on only objects that cannot check beforehand may fail: they go first, and back if one does so on any rank.
-  failure = failure_of([&] { pending.attempt_all(); });
-  try {
-    agree(collective, device(), what, failure);
-  } catch (...) {
-    pending.undo();
-    throw;
-  }
-  pending.commit();
+    return prepare(checkpoint, state, strict, absolute);
+  };
+  const auto failed = load_on_all_ranks(core_->strategy->collective(), device(), read, failure);
+  if (failed) throw_failure(*failed, concat("load('", path, "')"), failure);
   return rest;
 }
 

@@ -11,7 +11,11 @@
 #include "fabric/options.h"
 #include "fabric/precision.h"
 #include "fabric/strategy.h"
+#include "fabric/loader_cursor.h"
+#include "fabric/state.h"
+#include "runtime/api/checkpoint_schedule.h"
 #include "runtime/api/metrics_buffer.h"
+#include "runtime/api/run_checkpoints.h"
 
 namespace fabric {
 
@@ -32,10 +36,27 @@ struct FabricCore {
   // Who was set up, to refuse a second time; entries end with their last handle.
   std::vector<std::weak_ptr<ModuleCore>> modules{};
   std::vector<std::weak_ptr<OptimizerCore>> optimizers{};
+  std::vector<std::weak_ptr<LoaderCursor>> loaders{};  ///< in the order in which they were set up
+  List loader_states{};                                ///< of a resumed checkpoint, in the same order
   MetricsBuffer metrics{};
+  std::optional<std::variant<double, at::Tensor>> best_metric{};  ///< the policy's, as rank 0 logged it last
   uint64_t seed = 0;
   int64_t step = 0;
+  std::optional<CheckpointSchedule> schedule{};
+  std::optional<RunCheckpoints> run_checkpoints{};
+  std::optional<State> resumed_state{};
+  const LoaderCursor* stepping_loader = nullptr;  ///< whose batches end steps where the program does not
+  bool ends_steps = false;                        ///< the program calls end_step()
+  bool has_gradients = false;                     ///< a backward pass came after the last step of an optimizer
   bool finalized = false;
+
+  /// Returns whether no gradients wait for a step of their optimizer.
+  bool is_clean() const;
+  std::optional<double> best_metric_value() const;
+  RunCheckpoints& checkpoints();
+  /// Gives the loader of that number the place that the resumed checkpoint has for it. A loader over another dataset begins
+  /// anew, which is said on stderr.
+  void restore_loader(size_t number);
 };
 
 }  // namespace detail

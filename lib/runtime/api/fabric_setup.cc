@@ -64,6 +64,7 @@ Optimizer Fabric::setup_optimizer(std::shared_ptr<torch::optim::Optimizer> share
   }
   check_parameters_differ(*shared);
   const auto after_step = [this](Optimizer& handle) {
+    core_->has_gradients = false;
     for (const std::shared_ptr<Callback>& callback : callbacks()) callback->on_after_optimizer_step(*this, handle);
   };
   auto core = std::make_shared<detail::OptimizerCore>(std::move(shared), *core_->precision,
@@ -74,6 +75,11 @@ Optimizer Fabric::setup_optimizer(std::shared_ptr<torch::optim::Optimizer> share
 
 void Fabric::after_setup(torch::nn::Module& module) {
   for (const std::shared_ptr<Callback>& callback : callbacks()) callback->on_after_setup(*this, module);
+}
+
+void Fabric::attach_loader(const std::shared_ptr<detail::LoaderCursor>& loader) {
+  core_->loaders.push_back(loader);
+  core_->restore_loader(core_->loaders.size() - 1);  // it may be made after resume()
 }
 
 void Fabric::backward(const at::Tensor& loss) {
@@ -88,6 +94,7 @@ void Fabric::backward(const at::Tensor& loss) {
         "gradients?");
   }
   core_->strategy->backward(core_->precision->pre_backward(loss));
+  core_->has_gradients = true;
 }
 
 }  // namespace fabric

@@ -13,7 +13,7 @@ struct ProgramJob {
   Options options;
 };
 
-/// Reads {"args": {...}, "fabric": {...}}; other keys are the launcher's. Relative paths among the arguments refer to
+/// Reads {"args": {...}, "fabric": {...}, "checkpoint": {...}}; other keys are the launcher's. Relative paths among the arguments refer to
 /// `job_directory`. Throws UsageError that names the key if one is of a wrong kind.
 ProgramJob read_program_job(const std::string& job_json, const std::string& job_directory);
 

@@ -91,6 +91,7 @@ int AgentEnvironment::world_size() const { return plan().world_size; }
 int AgentEnvironment::local_world_size() const { return plan().local_world_size; }
 int AgentEnvironment::num_nodes() const { return plan().num_nodes; }
 int AgentEnvironment::restart_count() const { return plan().restart_count; }
+int64_t AgentEnvironment::furthest_step() const { return plan().furthest_step; }
 bool AgentEnvironment::waits_without_limit() const { return plan().waits_without_limit(); }
 std::string AgentEnvironment::run_directory() const { return plan().run_directory; }
 std::string AgentEnvironment::job_json() const { return job_of(link_->assignment()); }

@@ -26,6 +26,7 @@ class AgentEnvironment final : public Environment {
   int local_world_size() const override;
   int num_nodes() const override;
   int restart_count() const override;
+  int64_t furthest_step() const override;
   bool waits_without_limit() const override;
   std::string address() const override { return address_; }
   std::string run_directory() const override;

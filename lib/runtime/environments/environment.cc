@@ -5,6 +5,8 @@ namespace fabric {
 // Here and not in the header, so that the class's type information is in one library only: programs cast across libraries.
 Environment::~Environment() = default;
 
+int64_t Environment::furthest_step() const { return -1; }
+
 bool Environment::waits_without_limit() const { return false; }
 
 void Environment::report_failure(const std::exception_ptr&) {}

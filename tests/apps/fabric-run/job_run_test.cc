@@ -229,6 +229,47 @@ TEST_F(JobRunTest, KeepsTheDirectoryOfAnEarlierRun) {
   EXPECT_EQ(again.report.at("exit_code"), 0) << "the report of the first";
 }
 
+TEST_F(JobRunTest, ResumesTheJobsLatestRunThoughItHasEnded) {
+  ASSERT_EQ(run(job_of(1, "PROGRAM_MODE: exit3"), {"--run-id", "mine"}).exit_code, 3);
+  ASSERT_EQ(run("name: other\n" + job_of(1, "PROGRAM_MODE: train").substr(std::string("name: test\n").size()),
+                {"--run-id", "other"})
+                .exit_code,
+            0);
+
+  const JobResult again = run(job_of(1, "PROGRAM_MODE: train"), {"--resume", "last"});
+
+  EXPECT_EQ(again.exit_code, 0) << again.describe();
+  EXPECT_EQ(again.run_directory.filename(), "latest");
+  EXPECT_THAT(again.err, HasSubstr("run mine goes on: "));
+  const auto mine = directory_.path() / "runs/mine";
+  EXPECT_TRUE(std::filesystem::exists(mine / "logs/gen-1.1"));
+  EXPECT_TRUE(std::filesystem::exists(mine / "logs/gen-2.1")) << "what was logged before stays";
+  EXPECT_THAT(fabric::testing::file_text(mine / "report-1.json"), HasSubstr("\"exit_code\": 3"));
+  EXPECT_THAT(fabric::testing::file_text(mine / "job-1.yaml"), HasSubstr("exit3"));
+  EXPECT_EQ(again.report.at("exit_code"), 0);
+}
+
+TEST_F(JobRunTest, ResumesNoRunThatIsStillLed) {
+  RunningJob job(directory_, job_arguments(directory_, job_of(1, "PROGRAM_MODE: wait"), {"--run-id", "mine"}));
+  ASSERT_TRUE(job.wait_for_events("rank_ready", 1));
+
+  RunningJob second(directory_, {"job.yaml", "--resume", "mine"});
+
+  const JobResult result = second.wait();
+  EXPECT_EQ(result.exit_code, 2) << result.describe();
+  EXPECT_THAT(result.err, HasSubstr("a fabric-run is still leading"));
+  EXPECT_TRUE(std::filesystem::exists(directory_.path() / "runs/mine/job.yaml")) << "it is left alone";
+}
+
+TEST_F(JobRunTest, SaysWhichRunsThereAreWhereThereIsNoneToResume) {
+  ASSERT_EQ(run(job_of(1, "PROGRAM_MODE: train"), {"--run-id", "mine"}).exit_code, 0);
+
+  const JobResult result = run(job_of(1, "PROGRAM_MODE: train"), {"--resume", "yours"});
+
+  EXPECT_EQ(result.exit_code, 2) << result.describe();
+  EXPECT_THAT(result.err, HasSubstr("has none called 'yours'; the latest are mine"));
+}
+
 TEST_F(JobRunTest, TheResolvedJobIsAJobThatRunsAlike) {
   const JobResult first = run(job_of(2, "PROGRAM_MODE: train"), {"--set", "fabric.devices=1", "--run-id", "first"});
   ASSERT_EQ(first.exit_code, 0) << first.describe();

@@ -45,6 +45,28 @@ TEST(JobOptionsTest, NamesTheKeyOfAWrongKind) {
   EXPECT_THAT(read(R"({"fabric": {"seed": -1}})"), ThrowsMessage<UsageError>(HasSubstr("'fabric.seed'")));
 }
 
+TEST(JobOptionsTest, ReadsThePolicyOfCheckpoints) {
+  const CheckpointPolicy policy =
+      read_program_job(R"({"checkpoint": {"every_steps": 100, "every": "10m", "keep_last": 3, "best": "loss",
+                                          "best_mode": "max", "keep_best": 2, "resume_from": "/a/b.ckpt"}})",
+                       "/")
+          .options.checkpoint;
+  EXPECT_EQ(policy.every_steps, 100);
+  EXPECT_EQ(policy.every, std::chrono::minutes(10));
+  EXPECT_EQ(policy.keep_last, 3);
+  EXPECT_EQ(policy.best, "loss");
+  EXPECT_TRUE(policy.best_is_max);
+  EXPECT_EQ(policy.keep_best, 2);
+  EXPECT_EQ(policy.resume_from, "/a/b.ckpt");
+
+  const CheckpointPolicy open =
+      read_program_job(R"({"checkpoint": {"every_steps": "never", "every": "never", "keep_last": "all"}})", "/")
+          .options.checkpoint;
+  EXPECT_FALSE(open.every_steps || open.every || open.keep_last);
+  EXPECT_THAT([] { read_program_job(R"({"checkpoint": {"every": "10"}})", "/"); },
+              ThrowsMessage<UsageError>(HasSubstr("'checkpoint.every'")));
+}
+
 TEST(JobOptionsTest, KnowsTheShortFormsOfPrecisions) {
   EXPECT_EQ(precision_name("32"), "32-true");
   EXPECT_EQ(precision_name("bf16"), "bf16-mixed");

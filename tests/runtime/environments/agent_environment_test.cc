@@ -26,6 +26,7 @@ GenerationPlan two_nodes() {
   plan.first_global_rank = 2;
   plan.local_world_size = 2;
   plan.restart_count = 2;
+  plan.furthest_step = 17;
   plan.run_directory = "/runs/one";
   plan.job_json = R"({"name": "one"})";
   plan.job_directory = "/jobs";
@@ -46,6 +47,7 @@ TEST(AgentEnvironmentTest, SaysWhatThePlanSays) {
   EXPECT_EQ(environment.local_world_size(), 2);
   EXPECT_EQ(environment.num_nodes(), 2);
   EXPECT_EQ(environment.restart_count(), 2);
+  EXPECT_EQ(environment.furthest_step(), 17);
   EXPECT_EQ(environment.run_directory(), "/runs/one");
   EXPECT_EQ(environment.job_json(), R"({"name": "one"})");
   EXPECT_EQ(environment.job_directory(), "/jobs");

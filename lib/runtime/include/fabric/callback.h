@@ -1,6 +1,7 @@
 #pragma once
 
 #include "fabric/export.h"
+#include "fabric/value.h"
 
 namespace torch::nn {
 class Module;
@@ -20,6 +21,11 @@ class FABRIC_API Callback {
   virtual void on_after_setup(Fabric& fabric, torch::nn::Module& module);
   /// After a step of `optimizer`.
   virtual void on_after_optimizer_step(Fabric& fabric, Optimizer& optimizer);
+  /// Returns what a checkpoint keeps of the callback, without being asked; None, unless overridden. Rank 0's is saved, and all
+  /// ranks load it; callbacks are told apart by their order.
+  virtual Value state_dict() const;
+  /// Takes what state_dict() returned, unless that was None. Does nothing unless overridden.
+  virtual void load_state_dict(const Value& state);
 };
 
 }  // namespace fabric

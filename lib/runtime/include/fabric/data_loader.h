@@ -193,6 +193,8 @@ class DataLoader {
   /// Returns how many batches a whole epoch has on this rank.
   int64_t size() const { return core_->cursor.size(); }
   const D& dataset() const { return core_->dataset; }
+  /// For Fabric itself.
+  std::shared_ptr<detail::LoaderCursor> cursor() const { return {core_, &core_->cursor}; }
 
   /// Returns where the loader stands; what was made ahead counts as not handed out. The same on all ranks.
   Value state_dict() const { return core_->cursor.state_dict(); }

@@ -29,6 +29,9 @@ class FABRIC_API Environment {
   virtual int num_nodes() const = 0;
   /// Returns how often the job was restarted after failures.
   virtual int restart_count() const = 0;
+  /// Returns the highest step that a rank of this run is known to have ended before this one was started, or -1. Returns -1
+  /// unless overridden.
+  virtual int64_t furthest_step() const;
   /// Returns whether a tool such as a debugger may hold ranks still for as long as it likes, so that no wait for another rank
   /// may end by itself. False unless overridden.
   virtual bool waits_without_limit() const;

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <tuple>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "fabric/accelerator.h"
@@ -43,6 +44,19 @@ struct FabricCore;
 /// Leaves train() at a step that all ranks agreed on, after the state was saved; the rank then ends with exit code 75. Not a
 /// std::exception: do not catch it.
 struct Stop {};
+
+/// Where resume() found what training goes on with.
+struct Resumed {
+  enum class From {
+    kNothing,  ///< training begins
+    kDisk,     ///< a checkpoint
+  };
+  From from = From::kNothing;
+  int64_t step = 0;        ///< steps that had ended when it was saved
+  int64_t steps_lost = 0;  ///< steps that a rank had ended beyond it before it failed, as far as that is known
+  std::string what{};      ///< path of the checkpoint
+  explicit operator bool() const { return from != From::kNothing; }
+};
 
 /// For each entry of a state, which parts of it are saved: called with each name and value of the entry's dict.
 using StateFilter = std::map<std::string, std::function<bool(const std::string&, const Value&)>>;
@@ -120,8 +134,10 @@ class FABRIC_API Fabric {
   template <class D>
   requires Dataset<std::decay_t<D>> DataLoader<std::decay_t<D>> setup_dataloader(D&& dataset,
                                                                                  DataLoaderOptions options = {}) {
-    return DataLoader<std::decay_t<D>>(std::forward<D>(dataset), std::move(options), strategy().data_share(), device(),
+    DataLoader<std::decay_t<D>> loader(std::forward<D>(dataset), std::move(options), strategy().data_share(), device(),
                                        loader_seed());
+    attach_loader(loader.cursor());
+    return loader;
   }
   /// Makes a loader with the same options for each dataset.
   template <class... D>
@@ -133,9 +149,26 @@ class FABRIC_API Fabric {
   /// Collective. Throws UsageError if `loss` is no scalar or does not depend on a parameter.
   void backward(const at::Tensor& loss);
 
-  /// Ends a training step: counts it, tells whoever watches, writes what was logged in earlier steps. If the job is to stop
-  /// (Ctrl-C, preemption), the ranks agree on a step: each waits here until they have, and at the end of that step saves
-  /// `state` as checkpoints/step-<N>.ckpt of the run, N being step(), and throws Stop. All ranks must call it equally often.
+  /// Goes on where this run stopped: loads its newest checkpoint into the objects of `state`, and with it what Fabric saved
+  /// unasked (step(), generators, places of loaders, the precision's scale, callbacks). One that is torn, or that lacks what
+  /// `state` has, is passed over, with its reason on stderr. A run that has none begins at the job's checkpoint.resume_from, or
+  /// anew. Call it once all is set up, before the first step. Collective.
+  ///
+  /// The world may have another size than the one that saved: loaders give what is left of their epoch, and each rank keeps the
+  /// generator that it has. `state` is kept, see end_step(): its objects must outlive training.
+  ///
+  /// Throws UsageError if none of several checkpoints that end_step() made can be loaded, or not the one of resume_from.
+  Resumed resume(State& state);
+  /// Ends a training step: counts it, tells whoever watches, writes what was logged in earlier steps. All ranks must call it
+  /// equally often. At the steps that the job's checkpoint section names, saves `state` as checkpoints/step-<N>.ckpt of the run,
+  /// N being step(). If the job is to stop (Ctrl-C, preemption), the ranks agree on a step: each waits here until they have, and
+  /// at the end of that step saves `state` so and throws Stop.
+  ///
+  /// A step that leaves gradients which no optimizer has used, as while they accumulate, is counted, but nothing is saved at it
+  /// and nobody stops at it.
+  ///
+  /// A program that never calls it and called resume() ends a step whenever its first loop over a training loader asks for the
+  /// next batch, with the state that it gave to resume().
   void end_step(State& state);
   /// Returns whether the ranks are on their way to a step at which they stop, so that work beyond it is in vain. Turns true at
   /// different times on different ranks: no ground to take part in a collective or not.
@@ -203,7 +236,7 @@ class FABRIC_API Fabric {
   void log_dict(const std::map<std::string, double>& metrics, std::optional<int64_t> step = {});
   void log_dict(const std::map<std::string, at::Tensor>& metrics, std::optional<int64_t> step = {});
 
-  /// Saves `state`, and returns the absolute path. A relative one refers to the run's checkpoints/. Rank 0 writes; returns on
+  /// Saves `state`, and beside it what Fabric needs to go on from there (entry "fabric"); returns the absolute path. A relative one refers to the run's checkpoints/. Rank 0 writes; returns on
   /// all ranks when the file is there. Collective. Throws UsageError if `filter` names an entry that the state lacks,
   /// SystemError if the file cannot be written (PeerError on the other ranks).
   std::string save(const std::string& path, const State& state, const StateFilter& filter = {});
@@ -230,6 +263,15 @@ class FABRIC_API Fabric {
   std::shared_ptr<detail::ModuleCore> make_module(std::shared_ptr<torch::nn::Module> module, bool move_to_device);
   void after_setup(torch::nn::Module& module);
   uint64_t loader_seed() const;
+  void attach_loader(const std::shared_ptr<detail::LoaderCursor>& loader);
+  void before_batch(const detail::LoaderCursor& loader);
+  void end_step_of(const State& state);
+  bool is_checkpoint_due();
+  void save_step(const State& state);
+  std::optional<std::string> try_to_resume(const std::string& path, State& state, bool may_be_foreign);
+  std::vector<std::string> resume_candidates();
+  Resumed resumed_from(const std::string& path);
+  void note_best_metric(std::string_view name, std::variant<double, at::Tensor> value);
   void gather_tensor(at::Tensor& tensor);
   void reduce_tensor(at::Tensor& tensor, std::string_view op);
   void move_tensor(at::Tensor& tensor) const;

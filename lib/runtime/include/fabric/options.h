@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "fabric/callback.h"
+#include "fabric/checkpoint_policy.h"
 #include "fabric/export.h"
 #include "fabric/registry.h"
 
@@ -27,6 +28,7 @@ struct Options {
   /// A registered name, or one of the short forms 64, 32, 16, bf16.
   Choice<Precision> precision = "32-true";
   Choice<CheckpointIO> checkpoint_io = "torch";
+  CheckpointPolicy checkpoint{};
   /// Made on rank 0 only.
   std::vector<Choice<Logger>> loggers{};
   /// Called in this order.

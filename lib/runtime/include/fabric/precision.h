@@ -7,6 +7,7 @@
 #include <string>
 
 #include "fabric/export.h"
+#include "fabric/value.h"
 
 namespace torch::nn {
 class Module;
@@ -48,6 +49,10 @@ class FABRIC_API Precision {
   virtual at::Tensor optimizer_step(torch::optim::Optimizer& optimizer, const std::function<at::Tensor()>& closure) = 0;
   /// Returns whether a model must be called through its Module handle, so that inputs and operators are converted.
   virtual bool needs_entry() const = 0;
+  /// Returns what a checkpoint keeps of the precision, such as the scale of losses; None, unless overridden.
+  virtual Value state_dict() const;
+  /// Takes what state_dict() of the same precision returned. Does nothing unless overridden.
+  virtual void load_state_dict(const Value& state);
 };
 
 }  // namespace fabric
