@@ -23,7 +23,7 @@
 namespace fabric {
 namespace {
 
-constexpr int kMaxFrames = 48;
+constexpr int kMaxTraceFrames = 48;
 
 std::string message_of(const std::exception& error) {
   std::string message;
@@ -143,8 +143,8 @@ std::string thrown_at(const void* object) {
   // The executable records them, because only its own __cxa_throw comes before libstdc++'s; a program of the user's does not.
   const auto throw_frames = executables<int (*)(const void*, void**, int)>("fabric_throw_frames");
   if (throw_frames == nullptr) return {};
-  std::array<void*, kMaxFrames> addresses{};
-  const int count = throw_frames(object, addresses.data(), kMaxFrames);
+  std::array<void*, kMaxTraceFrames> addresses{};
+  const int count = throw_frames(object, addresses.data(), kMaxTraceFrames);
   std::string text;
   for (int i = 0; i < count; ++i) {
     const Frame frame = frame_at(addresses[static_cast<size_t>(i)]);
