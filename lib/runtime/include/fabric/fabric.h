@@ -27,6 +27,7 @@
 #include "fabric/optimizer.h"
 #include "fabric/options.h"
 #include "fabric/program.h"
+#include "fabric/progress.h"
 #include "fabric/seed.h"
 #include "fabric/state.h"
 #include "fabric/strategy.h"
@@ -121,6 +122,12 @@ class FABRIC_API Fabric {
                                                                                  DataLoaderOptions options = {}) {
     return DataLoader<std::decay_t<D>>(std::forward<D>(dataset), std::move(options), strategy().data_share(), device(),
                                        loader_seed());
+  }
+  /// Returns a loop over `loader` that shows on rank 0 how far it is, how fast, and how long it still takes: on a terminal in one
+  /// line, elsewhere in a line every five seconds. `for (auto& [x, y] : fabric.progress(loader))`.
+  template <class D>
+  Progress<D> progress(const DataLoader<D>& loader) const {
+    return Progress<D>(loader, is_global_zero());
   }
   /// Makes a loader with the same options for each dataset.
   template <class... D>
