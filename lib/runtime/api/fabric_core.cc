@@ -64,7 +64,7 @@ RunCheckpoints& FabricCore::checkpoints() {
 }
 
 void FabricCore::restore_loader(size_t number) {
-  const std::shared_ptr<LoaderCursor> loader = loaders.at(number).lock();
+  const std::shared_ptr<EpochCursor> loader = loaders.at(number).lock();
   if (loader == nullptr || number >= loader_states.size() || loader_states[number].is_none()) return;
   try {
     loader->load_state_dict(loader_states[number]);

@@ -11,7 +11,7 @@
 #include "fabric/options.h"
 #include "fabric/precision.h"
 #include "fabric/strategy.h"
-#include "fabric/loader_cursor.h"
+#include "fabric/epoch_cursor.h"
 #include "fabric/state.h"
 #include "runtime/api/checkpoint_schedule.h"
 #include "runtime/api/metrics_buffer.h"
@@ -36,7 +36,7 @@ struct FabricCore {
   // Who was set up, to refuse a second time; entries end with their last handle.
   std::vector<std::weak_ptr<ModuleCore>> modules{};
   std::vector<std::weak_ptr<OptimizerCore>> optimizers{};
-  std::vector<std::weak_ptr<LoaderCursor>> loaders{};  ///< in the order in which they were set up
+  std::vector<std::weak_ptr<EpochCursor>> loaders{};  ///< in the order in which they were set up
   List loader_states{};                                ///< of a resumed checkpoint, in the same order
   MetricsBuffer metrics{};
   std::optional<std::variant<double, at::Tensor>> best_metric{};  ///< the policy's, as rank 0 logged it last
@@ -45,7 +45,7 @@ struct FabricCore {
   std::optional<CheckpointSchedule> schedule{};
   std::optional<RunCheckpoints> run_checkpoints{};
   std::optional<State> resumed_state{};
-  const LoaderCursor* stepping_loader = nullptr;  ///< whose batches end steps where the program does not
+  const EpochCursor* stepping_loader = nullptr;  ///< whose batches end steps where the program does not
   bool ends_steps = false;                        ///< the program calls end_step()
   bool has_gradients = false;                     ///< a backward pass came after the last step of an optimizer
   bool finalized = false;

@@ -77,7 +77,7 @@ void Fabric::after_setup(torch::nn::Module& module) {
   for (const std::shared_ptr<Callback>& callback : callbacks()) callback->on_after_setup(*this, module);
 }
 
-void Fabric::attach_loader(const std::shared_ptr<detail::LoaderCursor>& loader) {
+void Fabric::attach_loader(const std::shared_ptr<detail::EpochCursor>& loader) {
   core_->loaders.push_back(loader);
   core_->restore_loader(core_->loaders.size() - 1);  // it may be made after resume()
 }

@@ -60,7 +60,7 @@ void Fabric::save_step(const State& state) {
 }
 
 // The first batch of a loop is asked for before any step, also after resume().
-void Fabric::before_batch(const detail::LoaderCursor& loader) {
+void Fabric::before_batch(const detail::EpochCursor& loader) {
   if (core_->ends_steps || !core_->resumed_state) return;
   if (core_->stepping_loader == nullptr) {
     core_->stepping_loader = &loader;

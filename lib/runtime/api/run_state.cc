@@ -10,7 +10,7 @@
 
 #include "core/concat.h"
 #include "fabric/error.h"
-#include "fabric/loader_cursor.h"
+#include "fabric/epoch_cursor.h"
 #include "runtime/api/fabric_core.h"
 
 namespace fabric {
@@ -49,7 +49,7 @@ void apply_generators(const Value& states, int rank, const c10::Device& device) 
   }
 }
 
-List collect_loaders(const std::vector<std::weak_ptr<detail::LoaderCursor>>& loaders) {
+List collect_loaders(const std::vector<std::weak_ptr<detail::EpochCursor>>& loaders) {
   List states;
   for (const auto& loader : loaders) {
     const auto cursor = loader.lock();

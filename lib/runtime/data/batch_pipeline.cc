@@ -4,15 +4,13 @@
 #include <c10/core/GradMode.h>
 #include <omp.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <exception>
-#include <map>
 #include <mutex>
 #include <optional>
-#include <stop_token>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "core/helper_thread.h"
 
@@ -20,86 +18,146 @@ namespace fabric::detail {
 
 class BatchPipeline::Workers {
  public:
-  Workers(const Make& make, int64_t num_batches, int num_workers, int prefetch)
-      : make_(make), num_batches_(num_batches), most_ahead_(int64_t{num_workers} * prefetch) {
-    for (int i = 0; i < num_workers; ++i) {
-      threads_.push_back(start_helper_thread("fabric-data", [this](std::stop_token stop) { work(stop); }));
+  Workers(const Make& make, const Options& options)
+      : make_(make),
+        options_(options),
+        taken_(options.first_turn),
+        claimed_(options.first_turn),
+        slots_(static_cast<size_t>(options.num_workers) * static_cast<size_t>(options.prefetch)) {
+    for (int worker = 0; worker < options.num_workers; ++worker) {
+      threads_.push_back(start_helper_thread("fabric-data", [this, worker] { work(worker); }));
     }
   }
 
   ~Workers() {
-    for (std::jthread& thread : threads_) thread.request_stop();  // all first, so that they end together
+    {
+      const std::lock_guard lock(mutex_);
+      is_stopped_ = true;
+    }
+    has_room_.notify_all();
   }
 
-  std::shared_ptr<void> take(int64_t batch) {
+  /// Returns the batch of the turn that follows the one taken before. Called for each turn, but for those of ended workers.
+  std::shared_ptr<void> take(int64_t turn) {
     std::unique_lock lock(mutex_);
-    // No deadline: a worker that has the batch ends with it or with an exception, and only the dataset knows how long.
-    changed_.wait(lock, [&] { return made_.count(batch) != 0; });
-    const Made made = std::move(made_.extract(batch).mapped());
-    taken_ = batch + 1;
+    Slot& slot = slot_of(turn);
+    // No deadline: a worker that has the turn ends with it or with an exception, and only the dataset knows how long.
+    is_made_.wait(lock, [&] { return slot.turn == turn; });
+    const Slot made = std::exchange(slot, Slot{});
+    taken_ = turn + 1;
     lock.unlock();
-    changed_.notify_all();
+    // With fixed turns only one of the workers can use the room; which one is not known to the condition.
+    if (options_.fixed_turns) {
+      has_room_.notify_all();
+    } else {
+      has_room_.notify_one();
+    }
     if (made.failure) std::rethrow_exception(made.failure);
     return made.batch;
   }
 
+  /// Gives the room of a turn that will not be taken to those after it.
+  void pass_over(int64_t turn) {
+    {
+      const std::lock_guard lock(mutex_);
+      taken_ = turn + 1;
+    }
+    has_room_.notify_all();
+  }
+
  private:
-  struct Made {
+  struct Slot {
+    int64_t turn = -1;  ///< which it holds; -1 if none
     std::shared_ptr<void> batch;
     std::exception_ptr failure;
   };
 
-  void work(const std::stop_token& stop) {
+  void work(int worker) {
     // Workers compute beside the trainer: one thread each. Not at::set_num_threads(), which also changes threads made later.
     at::internal::lazy_init_num_threads();
     omp_set_num_threads(1);
-    while (const auto batch = claim(stop)) {
-      Made made;
+    const c10::NoGradGuard no_gradients;
+    std::optional<int64_t> before;
+    bool is_over = false;
+    while (!is_over) {
+      const std::optional<int64_t> turn = claim(worker, before);
+      if (!turn) return;
+      before = turn;
+      Slot made{*turn, nullptr, nullptr};
       try {
-        const c10::NoGradGuard no_gradients;
-        made.batch = make_(*batch);
+        made.batch = make_(*turn, worker);
+        is_over = made.batch == nullptr;
       } catch (...) {
         made.failure = std::current_exception();
       }
+      bool is_awaited = false;
       {
         const std::lock_guard lock(mutex_);
-        made_.emplace(*batch, std::move(made));
+        is_awaited = *turn == taken_;
+        slot_of(*turn) = std::move(made);
       }
-      changed_.notify_all();
+      if (is_awaited) is_made_.notify_one();
     }
   }
 
-  std::optional<int64_t> claim(const std::stop_token& stop) {
+  /// Returns the turn that `worker` is to make, when there is room for it; nullopt if all is to end.
+  std::optional<int64_t> claim(int worker, std::optional<int64_t> before) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, stop, [&] { return claimed_ == num_batches_ || claimed_ < taken_ + most_ahead_; });
-    if (stop.stop_requested() || claimed_ == num_batches_) return std::nullopt;
-    return claimed_++;
+    const int64_t first = options_.first_turn + (worker - options_.first_turn % options_.num_workers + options_.num_workers) %
+                                                    options_.num_workers;
+    const auto next = [&] {
+      if (!options_.fixed_turns) return claimed_;
+      return before ? *before + options_.num_workers : first;
+    };
+    has_room_.wait(lock, [&] { return is_stopped_ || next() < taken_ + static_cast<int64_t>(slots_.size()); });
+    if (is_stopped_) return std::nullopt;
+    const int64_t turn = next();
+    claimed_ = std::max(claimed_, turn + 1);
+    return turn;
   }
 
+  Slot& slot_of(int64_t turn) { return slots_[static_cast<size_t>(turn) % slots_.size()]; }
+
   const Make& make_;
-  const int64_t num_batches_;
-  const int64_t most_ahead_;
+  const Options options_;
   std::mutex mutex_;  // guards what follows, up to the threads
-  std::condition_variable_any changed_;
-  int64_t claimed_ = 0;
-  int64_t taken_ = 0;
-  std::map<int64_t, Made> made_;
+  std::condition_variable has_room_;
+  std::condition_variable is_made_;
+  bool is_stopped_ = false;
+  int64_t taken_;
+  int64_t claimed_;
+  std::vector<Slot> slots_;
   std::vector<std::jthread> threads_;
 };
 
-BatchPipeline::BatchPipeline(Make make, int64_t num_batches, int num_workers, int prefetch)
-    : make_(std::move(make)), num_batches_(num_batches) {
-  if (num_workers > 0) workers_ = std::make_unique<Workers>(make_, num_batches, num_workers, prefetch);
+BatchPipeline::BatchPipeline(Make make, const Options& options)
+    : make_(std::move(make)),
+      options_(options),
+      next_(options.first_turn),
+      ended_(options.fixed_turns ? static_cast<size_t>(std::max(options.num_workers, 1)) : 1) {
+  if (options.num_workers > 0) workers_ = std::make_unique<Workers>(make_, options_);
 }
 
 BatchPipeline::~BatchPipeline() = default;
 
-std::shared_ptr<void> BatchPipeline::next() {
-  if (next_ == num_batches_) return nullptr;
-  const int64_t batch = next_++;
-  if (workers_ != nullptr) return workers_->take(batch);
+std::shared_ptr<void> BatchPipeline::take(int64_t turn) {
+  if (workers_ != nullptr) return workers_->take(turn);
   const c10::NoGradGuard no_gradients;
-  return make_(batch);
+  return make_(turn, 0);
+}
+
+std::shared_ptr<void> BatchPipeline::next() {
+  while (std::find(ended_.begin(), ended_.end(), false) != ended_.end()) {
+    const int64_t turn = next_++;
+    const size_t worker = static_cast<size_t>(turn) % ended_.size();
+    if (ended_[worker]) {
+      if (workers_ != nullptr) workers_->pass_over(turn);
+      continue;
+    }
+    if (std::shared_ptr<void> batch = take(turn)) return batch;
+    ended_[worker] = true;
+  }
+  return nullptr;
 }
 
 }  // namespace fabric::detail

@@ -59,7 +59,7 @@ TEST(FabricCheckpointTest, ReturnsWhatTheStateDoesNotName) {
   State part{{"a", a}};
 
   EXPECT_THAT(names_of(rank.fabric.load("all", part)), ElementsAre("c", "b"));
-  EXPECT_THAT(names_of(rank.fabric.load("all").to_dict()), ElementsAre("c", "a", "b"));
+  EXPECT_THAT(names_of(rank.fabric.load("all").to_dict()), ElementsAre("c", "a", "b", "fabric"));
 }
 
 TEST(FabricCheckpointTest, ChangesNothingIfAnEntryIsMissingUnlessTold) {
@@ -70,7 +70,7 @@ TEST(FabricCheckpointTest, ChangesNothingIfAnEntryIsMissingUnlessTold) {
   State state{{"a", a}, {"extra", extra}};
 
   EXPECT_THAT([&] { rank.fabric.load("a", state); },
-              ThrowsMessage<UsageError>(HasSubstr("must have the state's entry 'extra', but has {a}")));
+              ThrowsMessage<UsageError>(HasSubstr("must have the state's entry 'extra', but has {a, fabric}")));
   EXPECT_EQ(a, 0);
 
   rank.fabric.load("a", state, /*strict=*/false);
@@ -88,7 +88,7 @@ TEST(FabricCheckpointTest, FiltersEntriesAndLeavesOutEmptyOnes) {
   rank.fabric.save("some", training.state(), filter);
   const Value checkpoint = rank.fabric.load("some");
 
-  EXPECT_THAT(names_of(checkpoint.to_dict()), ElementsAre("model", "epoch"));
+  EXPECT_THAT(names_of(checkpoint.to_dict()), ElementsAre("model", "epoch", "fabric"));
   EXPECT_THAT(names_of(checkpoint.at("model").to_dict()), ElementsAre("bias"));
 }
 

@@ -4,6 +4,7 @@
 #include <torch/data/example.h>
 
 #include "fabric/error.h"
+#include "fabric/padding.h"
 
 namespace fabric {
 namespace {
@@ -71,6 +72,87 @@ TEST(CollateTest, TakesLibTorchsExamples) {
 
   EXPECT_EQ(batch.data.sizes(), at::IntArrayRef({2, 3}));
   EXPECT_EQ(batch.target.sizes(), at::IntArrayRef({2}));
+}
+
+TEST(CollateTest, TakesTensorsThatAreNoPlainBytes) {
+  const at::Tensor transposed = torch::arange(6).view({2, 3}).t();
+  const at::Tensor mixed = collate<at::Tensor>({torch::ones({2}), torch::ones({2}, torch::kInt), torch::zeros({2})});
+
+  EXPECT_TRUE(at::equal(collate<at::Tensor>({transposed, transposed.contiguous()}), at::stack({transposed, transposed})));
+  EXPECT_EQ(mixed.scalar_type(), at::kFloat);
+  EXPECT_EQ(mixed.sizes(), at::IntArrayRef({3, 2}));
+  EXPECT_EQ(collate<at::Tensor>({torch::zeros({0}), torch::zeros({0})}).sizes(), at::IntArrayRef({2, 0}));
+  EXPECT_TRUE(collate<at::Tensor>({torch::zeros({2}, torch::kMeta), torch::zeros({2}, torch::kMeta)}).is_meta());
+  EXPECT_THROW(collate<at::Tensor>({torch::zeros({2}, torch::kMeta), torch::zeros({3}, torch::kMeta)}), UsageError);
+}
+
+TEST(CollateTest, TakesOptionalPartsThatAreInAllSamplesOrInNone) {
+  using Sample = std::optional<int>;
+
+  EXPECT_EQ((*collate<Sample>({1, 2}))[1].item<int>(), 2);
+  EXPECT_FALSE(collate<Sample>({std::nullopt, std::nullopt}).has_value());
+  EXPECT_THROW(collate<Sample>({1, std::nullopt}), UsageError);
+  EXPECT_THROW(collate<Sample>({std::nullopt, 1}), UsageError);
+}
+
+struct Scene {
+  at::Tensor image;
+  std::vector<at::Tensor> masks;
+};
+FABRIC_TENSORS(Scene, &Scene::image, &Scene::masks)
+
+TEST(CollateTest, TakesTypesOfNamedTensors) {
+  const Scene batch = collate<Scene>({{torch::zeros({2}), {torch::ones({3})}}, {torch::ones({2}), {torch::zeros({3})}}});
+
+  EXPECT_EQ(batch.image.sizes(), at::IntArrayRef({2, 2}));
+  EXPECT_EQ(batch.masks.at(0).sizes(), at::IntArrayRef({2, 3}));
+  EXPECT_EQ(batch.image[1][0].item<float>(), 1);
+}
+
+TEST(CollateTest, PadsWhatDiffersInLength) {
+  using Sample = std::pair<Ragged, int>;
+  const auto [text, label] =
+      collate<Sample>({{{torch::tensor({1, 2, 3}), -1}, 0}, {{torch::tensor({4})}, 1}, {{torch::tensor(std::vector<int64_t>())}, 2}});
+
+  EXPECT_TRUE(at::equal(text.data, torch::tensor({{1, 2, 3}, {4, -1, -1}, {-1, -1, -1}})));
+  EXPECT_TRUE(at::equal(text.lengths, torch::tensor({3, 1, 0})));
+  EXPECT_EQ(label.size(0), 3);
+}
+
+TEST(CollateTest, PadsRowsOfEqualWidthAlone) {
+  const PaddedBatch batch = pad({torch::ones({1, 2}), torch::ones({3, 2})}, 0.5);
+
+  EXPECT_EQ(batch.data.sizes(), at::IntArrayRef({2, 3, 2}));
+  EXPECT_EQ(batch.data[0][2][1].item<float>(), 0.5);
+  EXPECT_THROW(pad({torch::ones({1, 2}), torch::ones({1, 3})}), UsageError);
+  EXPECT_THROW(pad({torch::ones({1}), torch::ones({1}, torch::kLong)}), UsageError);
+  EXPECT_THROW(pad({torch::tensor(1)}), UsageError);
+  EXPECT_THROW(pad({}), UsageError);
+}
+
+struct Celsius {
+  double degrees;
+};
+
+}  // namespace
+
+/// As a user writes it.
+template <>
+struct Collate<Celsius> {
+  using Batch = double;
+  static double collate(const std::vector<Celsius>& samples) {
+    double sum = 0;
+    for (const Celsius& sample : samples) sum += sample.degrees;
+    return sum;
+  }
+};
+
+namespace {
+
+TEST(CollateTest, TakesTypesThatAUserSpecialisesItFor) {
+  using Sample = std::tuple<Celsius, int>;
+
+  EXPECT_EQ(std::get<0>(collate<Sample>({{{1.5}, 0}, {{2.5}, 0}})), 4.0);
 }
 
 struct Unknown {};

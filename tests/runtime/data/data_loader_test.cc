@@ -183,6 +183,39 @@ TEST(DataLoaderTest, LetsTheDatasetCollate) {
   EXPECT_EQ(*loader.begin(), ",x");
 }
 
+TEST(DataLoaderTest, CallsTheHookBeforeEachBatchOfALoopThatTrains) {
+  auto loader = make_loader(6, {.batch_size = 2, .num_workers = 1});
+  std::vector<int64_t> positions;
+  loader.set_before_batch([&positions, &loader] { positions.push_back(loader.position()); });
+
+  EXPECT_EQ(loop(loader).size(), 6U);
+
+  EXPECT_THAT(positions, ElementsAre(0, 2, 4));
+  {
+    const c10::NoGradGuard evaluation;
+    loop(loader);
+  }
+  auto exact = make_loader(6, {.batch_size = 2, .remainder = Remainder::kExact});
+  exact.set_before_batch([&positions] { positions.push_back(-1); });
+  loop(exact);
+  EXPECT_EQ(positions.size(), 3U);
+}
+
+TEST(DataLoaderTest, HandsOutNothingWhereTheHookThrows) {
+  struct Halt {};
+  auto loader = make_loader(6, {.batch_size = 2, .shuffle = true, .num_workers = 1});
+  int calls = 0;
+  loader.set_before_batch([&calls] { return ++calls == 2 ? throw Halt() : void(); });
+
+  EXPECT_THROW(loop(loader), Halt);
+
+  EXPECT_EQ(loader.position(), 2);
+  auto resumed = make_loader(6, {.batch_size = 2, .shuffle = true});
+  resumed.load_state_dict(loader.state_dict());
+  const auto whole = RandomSampler(6, 1).order(0);
+  EXPECT_EQ(loop(resumed), std::vector<int64_t>(whole.begin() + 2, whole.end()));
+}
+
 TEST(DataLoaderTest, MovesBatchesToTheDevice) {
   const DataLoader<testing::Numbers> loader({4}, {.batch_size = 2}, {}, c10::Device("meta"), 0);
   const auto batch = loader.begin();

@@ -43,4 +43,14 @@ inline std::vector<int64_t> loop(const DataLoader<Numbers>& loader, int64_t most
   return result;
 }
 
+/// Returns the numbers of one loop, batch by batch; leaves it after `most` batches.
+inline std::vector<std::vector<int64_t>> batches_of(const DataLoader<Numbers>& loader, int64_t most = 1'000'000) {
+  std::vector<std::vector<int64_t>> batches;
+  for (auto& [numbers, drawn] : loader) {
+    batches.push_back(to_vector(numbers));
+    if (--most == 0) break;
+  }
+  return batches;
+}
+
 }  // namespace fabric::testing

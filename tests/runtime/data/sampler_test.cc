@@ -2,7 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <set>
+
+#include "fabric/error.h"
 
 namespace fabric {
 namespace {
@@ -31,6 +34,36 @@ TEST(RandomSamplerTest, GivesAnotherOrderEachEpochAndTheSameWhenAskedAgain) {
   EXPECT_NE(sampler.order(0), sampler.order(1));
   EXPECT_EQ(sampler.order(1), sampler.order(1));
   EXPECT_EQ(sampler.order(1), RandomSampler(100, 8).order(0));
+}
+
+TEST(RandomSamplerTest, DrawsAsManyAsItIsTold) {
+  EXPECT_EQ(RandomSampler(5, 3, {.num_samples = 0}).order(0).size(), 0U);
+  EXPECT_EQ(RandomSampler(5, 3, {.num_samples = 12}).order(0).size(), 12U);
+  EXPECT_EQ(RandomSampler(0, 3).order(0).size(), 0U);
+  EXPECT_THROW(RandomSampler(0, 3, {.num_samples = 1}), UsageError);
+  EXPECT_THROW(RandomSampler(-1, 3), UsageError);
+}
+
+TEST(SubsetSamplerTest, GivesItsIndices) {
+  EXPECT_THAT(SubsetSampler({4, 2, 9}).order(7), ElementsAre(4, 2, 9));
+  EXPECT_THAT(SubsetRandomSampler({4, 2, 9}, 1).order(7), ::testing::UnorderedElementsAre(4, 2, 9));
+}
+
+TEST(WeightedRandomSamplerTest, NeverDrawsWhatWeighsNothing) {
+  const WeightedRandomSampler sampler({0, 1, 0, 3}, 1000, 5);
+
+  const std::vector<int64_t> order = sampler.order(0);
+
+  EXPECT_EQ(order.size(), 1000U);
+  EXPECT_EQ(std::set<int64_t>(order.begin(), order.end()), (std::set<int64_t>{1, 3}));
+  EXPECT_NEAR(static_cast<double>(std::count(order.begin(), order.end(), 3)), 750, 60);
+}
+
+TEST(WeightedRandomSamplerTest, SaysWhichWeightsCannotBe) {
+  EXPECT_THROW(WeightedRandomSampler({0, 0}, 1, 0), UsageError);
+  EXPECT_THROW(WeightedRandomSampler({1, -1}, 1, 0), UsageError);
+  EXPECT_THROW(WeightedRandomSampler({1, 0, 2}, 3, 0, false), UsageError);
+  EXPECT_EQ(WeightedRandomSampler({1, 0, 2}, 2, 0, false).order(0).size(), 2U);
 }
 
 TEST(SequentialSamplerTest, GivesTheDatasetsOrder) {

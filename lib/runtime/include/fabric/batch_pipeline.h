@@ -3,19 +3,31 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "fabric/export.h"
 
 namespace fabric::detail {
 
-/// Makes batches 0, 1, 2, ... and hands them out in this order, whichever worker thread is ready first.
+/// Makes batches in worker threads and hands them out in one order, whichever thread is ready first: by their turns 0, 1, 2, ...
 class FABRIC_API BatchPipeline {
  public:
-  /// Called once per batch, by several threads at once if there are workers; gradients are off during the call.
-  using Make = std::function<std::shared_ptr<void>(int64_t batch)>;
+  /// Makes the batch of turn `turn`, null if there is none; `worker` is the thread's number. Called once per turn, by several
+  /// threads at once if there are workers; gradients are off during the call.
+  using Make = std::function<std::shared_ptr<void>(int64_t turn, int worker)>;
 
-  /// `num_workers` threads make at most num_workers * prefetch batches ahead; 0 makes each when it is asked for.
-  BatchPipeline(Make make, int64_t num_batches, int num_workers, int prefetch);
+  struct Options {
+    /// Threads; 0 makes each batch when it is asked for, as worker 0.
+    int num_workers = 0;
+    /// The workers together make at most num_workers * prefetch batches ahead.
+    int prefetch = 2;
+    /// Worker w makes the turns of which the remainder by num_workers is w, and its first null ends that worker alone: the turns
+    /// it would have had are passed over. Otherwise a free worker takes the next turn, and the first null is the end.
+    bool fixed_turns = false;
+    int64_t first_turn = 0;
+  };
+
+  BatchPipeline(Make make, const Options& options);
   BatchPipeline(const BatchPipeline&) = delete;
   BatchPipeline& operator=(const BatchPipeline&) = delete;
   /// Waits for the workers to end the batches that they are at.
@@ -27,9 +39,12 @@ class FABRIC_API BatchPipeline {
  private:
   class Workers;
 
+  std::shared_ptr<void> take(int64_t turn);
+
   Make make_;
-  int64_t num_batches_;
-  int64_t next_ = 0;
+  Options options_;
+  int64_t next_;
+  std::vector<bool> ended_;  // by worker
   std::unique_ptr<Workers> workers_;
 };
 

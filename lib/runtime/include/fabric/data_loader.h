@@ -4,103 +4,21 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <utility>
-#include <vector>
 
-#include "fabric/batch_pipeline.h"
-#include "fabric/collate.h"
-#include "fabric/dataset.h"
-#include "fabric/export.h"
-#include "fabric/loader_cursor.h"
-#include "fabric/sampler.h"
+#include "fabric/batch_of.h"
+#include "fabric/loader_options.h"
+#include "fabric/loader_run.h"
+#include "fabric/num_workers.h"
+#include "fabric/padding.h"
 #include "fabric/strategy.h"
-#include "fabric/tensor_tree.h"
 #include "fabric/value.h"
 
 namespace fabric {
-
-/// A dataset that makes its batches itself.
-template <class D>
-concept CollatingDataset = Dataset<D> && requires(const D& dataset, std::vector<SampleOf<D>> samples) {
-  dataset.collate(std::move(samples));
-};
-
-/// The type of a loader's batches.
-template <Dataset D>
-struct BatchOf {
-  using type = typename Collate<SampleOf<D>>::Batch;
-};
-template <CollatingDataset D>
-struct BatchOf<D> {
-  using type = decltype(std::declval<const D&>().collate(std::declval<std::vector<SampleOf<D>>>()));
-};
-
-namespace detail {
-
-FABRIC_API void move_tensor(at::Tensor& tensor, const c10::Device& device);
-
-/// What the handles of one loader share.
-template <Dataset D>
-struct LoaderCore {
-  using Batch = typename BatchOf<D>::type;
-
-  /// Makes batch `number` of `pass`. Any thread.
-  std::shared_ptr<Batch> make_batch(const LoaderPass& pass, int64_t number) const {
-    std::vector<SampleOf<D>> samples;
-    at::Generator generator = make_sample_generator();
-    for (const int64_t index : pass.batch(number)) {
-      if constexpr (ContextDataset<D>) seed_sample_generator(generator, pass.seed, pass.epoch, index);
-      SampleContext context{generator, pass.epoch, index};
-      samples.push_back(get_sample(dataset, static_cast<size_t>(index), context));
-    }
-    if constexpr (CollatingDataset<D>) {
-      return std::make_shared<Batch>(dataset.collate(std::move(samples)));
-    } else {
-      return std::make_shared<Batch>(Collate<SampleOf<D>>::collate(std::move(samples)));
-    }
-  }
-
-  void move_to_device(Batch& batch) const {
-    if constexpr (TensorTree<Batch>) {
-      if (device.is_cpu()) return;
-      const auto move = [this](at::Tensor& tensor) { move_tensor(tensor, device); };
-      visit_tensors(batch, TensorVisitor(move));
-    }
-  }
-
-  const D dataset;
-  LoaderCursor cursor;
-  c10::Device device;
-};
-
-/// One running loop.
-template <Dataset D>
-struct LoaderRun {
-  using Batch = typename BatchOf<D>::type;
-
-  explicit LoaderRun(std::shared_ptr<LoaderCore<D>> owner)
-      : core(std::move(owner)),
-        pass(core->cursor.begin_pass()),
-        pipeline([this](int64_t number) -> std::shared_ptr<void> { return core->make_batch(pass, number); },
-                 pass.num_batches, core->cursor.options().num_workers, core->cursor.options().prefetch) {}
-
-  void advance() {
-    current = std::static_pointer_cast<Batch>(pipeline.next());
-    if (current == nullptr) return;
-    core->move_to_device(*current);
-    core->cursor.handed_out(pass, ++fetched);
-  }
-
-  std::shared_ptr<LoaderCore<D>> core;
-  LoaderPass pass;
-  std::shared_ptr<Batch> current;
-  int64_t fetched = 0;
-  BatchPipeline pipeline;  // last: its threads use the others
-};
-
-}  // namespace detail
 
 /// Gives this rank its share of a dataset in batches, on the Fabric's device. A handle: copies share the place in the data.
 ///
@@ -120,14 +38,16 @@ class DataLoader {
     using difference_type = std::ptrdiff_t;
 
     explicit Iterator(std::shared_ptr<detail::LoaderRun<D>> run) : run_(std::move(run)) { run_->advance(); }
-    Batch& operator*() const { return *run_->current; }
-    Batch* operator->() const { return run_->current.get(); }
+    Batch& operator*() const { return *run_->current(); }
+    Batch* operator->() const { return run_->current(); }
     Iterator& operator++() {
       run_->advance();
       return *this;
     }
     void operator++(int) { run_->advance(); }
-    bool operator==(std::default_sentinel_t) const { return run_->current == nullptr; }
+    bool operator==(std::default_sentinel_t) const { return run_->current() == nullptr; }
+    /// Returns how many batches this loop has from its beginning to its end; nullopt of streams.
+    std::optional<int64_t> num_batches() const { return run_->num_batches(); }
 
    private:
     std::shared_ptr<detail::LoaderRun<D>> run_;
@@ -188,27 +108,42 @@ class DataLoader {
 
   /// Returns the epoch of the latest loop, from 0.
   int64_t epoch() const { return core_->cursor.epoch(); }
-  /// Returns how many samples of this epoch were handed out, on all ranks together.
+  /// Returns how many samples of this epoch were handed out, on all ranks together; with a batch sampler, how many batches; of
+  /// streams, how many batches on this rank.
   int64_t position() const { return core_->cursor.position(); }
-  /// Returns how many batches a whole epoch has on this rank.
-  int64_t size() const { return core_->cursor.size(); }
+  /// Returns how many batches a whole epoch has on this rank; with a batch sampler, the epoch of the latest loop.
+  int64_t size() const requires IndexedDataset<D> { return core_->cursor.size(); }
   const D& dataset() const { return core_->dataset; }
   /// For Fabric itself.
-  std::shared_ptr<detail::LoaderCursor> cursor() const { return {core_, &core_->cursor}; }
+  std::shared_ptr<detail::EpochCursor> cursor() const { return {core_, &core_->cursor}; }
 
-  /// Returns where the loader stands; what was made ahead counts as not handed out. The same on all ranks.
+  /// Has `hook` called just before each batch is handed out in a loop that trains: neither without gradients (NoGradGuard) nor
+  /// with Remainder::kExact. The batch counts as handed out only when it returns; what it throws leaves the loop. All handles of
+  /// the loader share one hook, which an empty function takes away.
+  void set_before_batch(std::function<void()> hook) { core_->before_batch = std::move(hook); }
+
+  /// Returns where the loader stands; what was made ahead counts as not handed out. The same on all ranks, but for streams that
+  /// have states of their own: those are in it too, and serve the rank that saved them.
   Value state_dict() const { return core_->cursor.state_dict(); }
-  /// Goes on from there: the next loop gives the samples that are left of that epoch, also with another number of ranks.
-  /// Loops that run already are not changed. Throws UsageError if the dataset had another size.
+  /// Goes on from there: the next loop gives the samples that are left of that epoch, also with another number of ranks or
+  /// workers; streams need the same. Loops that run already are not changed. Throws UsageError if the dataset had another size.
   void load_state_dict(const Value& state) { core_->cursor.load_state_dict(state); }
 
  private:
   static std::shared_ptr<detail::LoaderCore<D>> make_core(D dataset, DataLoaderOptions options,
                                                           Strategy::DataShare share, c10::Device device,
                                                           uint64_t seed) {
-    detail::LoaderCursor cursor(static_cast<int64_t>(dataset.size()), std::move(options), share, seed);
-    return std::shared_ptr<detail::LoaderCore<D>>(
-        new detail::LoaderCore<D>{std::move(dataset), std::move(cursor), device});
+    detail::DeviceFeed feed(device, options.pin_memory);
+    if constexpr (StreamedDataset<D>) {
+      constexpr bool kKeepsStates = StatefulStream<StreamOf<D>>;
+      detail::StreamCursor cursor(std::move(options), share, seed, kKeepsStates);
+      return std::shared_ptr<detail::LoaderCore<D>>(
+          new detail::LoaderCore<D>{std::move(dataset), std::move(cursor), std::move(feed)});
+    } else {
+      detail::LoaderCursor cursor(detail::size_of(dataset), std::move(options), share, seed);
+      return std::shared_ptr<detail::LoaderCore<D>>(
+          new detail::LoaderCore<D>{std::move(dataset), std::move(cursor), std::move(feed)});
+    }
   }
 
   std::shared_ptr<detail::LoaderCore<D>> core_;

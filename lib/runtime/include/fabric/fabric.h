@@ -28,6 +28,7 @@
 #include "fabric/optimizer.h"
 #include "fabric/options.h"
 #include "fabric/program.h"
+#include "fabric/progress.h"
 #include "fabric/seed.h"
 #include "fabric/state.h"
 #include "fabric/state_containers.h"
@@ -137,7 +138,15 @@ class FABRIC_API Fabric {
     DataLoader<std::decay_t<D>> loader(std::forward<D>(dataset), std::move(options), strategy().data_share(), device(),
                                        loader_seed());
     attach_loader(loader.cursor());
+    const detail::EpochCursor* const cursor = loader.cursor().get();
+    loader.set_before_batch([this, cursor] { before_batch(*cursor); });
     return loader;
+  }
+  /// Returns a loop over `loader` that shows on rank 0 how far it is, how fast, and how long it still takes: on a terminal in one
+  /// line, elsewhere in a line every five seconds. `for (auto& [x, y] : fabric.progress(loader))`.
+  template <class D>
+  Progress<D> progress(const DataLoader<D>& loader) const {
+    return Progress<D>(loader, is_global_zero());
   }
   /// Makes a loader with the same options for each dataset.
   template <class... D>
@@ -263,8 +272,8 @@ class FABRIC_API Fabric {
   std::shared_ptr<detail::ModuleCore> make_module(std::shared_ptr<torch::nn::Module> module, bool move_to_device);
   void after_setup(torch::nn::Module& module);
   uint64_t loader_seed() const;
-  void attach_loader(const std::shared_ptr<detail::LoaderCursor>& loader);
-  void before_batch(const detail::LoaderCursor& loader);
+  void attach_loader(const std::shared_ptr<detail::EpochCursor>& loader);
+  void before_batch(const detail::EpochCursor& loader);
   void end_step_of(const State& state);
   bool is_checkpoint_due();
   void save_step(const State& state);

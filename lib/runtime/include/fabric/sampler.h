@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "fabric/export.h"
@@ -10,6 +11,9 @@ namespace fabric {
 
 /// In which order an epoch goes through a dataset. All ranks have equal samplers: which rank gets what is decided afterwards,
 /// by rank_share(), so that any sampler works with any number of ranks.
+///
+/// Those that draw do so with a generator of their own that is seeded with seed + epoch, and give the numbers of the sampler
+/// of their name in Python's torch.utils.data with such a generator.
 class FABRIC_API Sampler {
  public:
   virtual ~Sampler();
@@ -22,7 +26,8 @@ class FABRIC_API Sampler {
 /// 0, 1, 2, ...
 class FABRIC_API SequentialSampler final : public Sampler {
  public:
-  explicit SequentialSampler(int64_t size) : size_(size) {}
+  /// Throws UsageError if `size` is negative.
+  explicit SequentialSampler(int64_t size);
   int64_t size() const override { return size_; }
   std::vector<int64_t> order(int64_t epoch) const override;
 
@@ -30,16 +35,67 @@ class FABRIC_API SequentialSampler final : public Sampler {
   int64_t size_;
 };
 
-/// torch.randperm(size) of a generator seeded with seed + epoch: the order of Python's DistributedSampler.
+/// A random order. Without further words it is torch.randperm(size), the order of Python's DistributedSampler too.
 class FABRIC_API RandomSampler final : public Sampler {
  public:
-  RandomSampler(int64_t size, uint64_t seed) : size_(size), seed_(seed) {}
-  int64_t size() const override { return size_; }
+  /// How much to draw, where it is not each sample once.
+  struct Draws {
+    /// Samples of an epoch; the dataset's size if not given. More than there are go through it again in another order.
+    std::optional<int64_t> num_samples{};
+    /// Each draw is from the whole dataset.
+    bool replacement = false;
+  };
+
+  RandomSampler(int64_t size, uint64_t seed) : RandomSampler(size, seed, Draws{}) {}
+  /// Throws UsageError if a number is negative, or samples are to be drawn where there are none.
+  RandomSampler(int64_t size, uint64_t seed, const Draws& draws);
+  int64_t size() const override { return num_samples_; }
   std::vector<int64_t> order(int64_t epoch) const override;
 
  private:
   int64_t size_;
   uint64_t seed_;
+  int64_t num_samples_;
+  bool replacement_;
+};
+
+/// A part of a dataset, in the order in which its indices are given.
+class FABRIC_API SubsetSampler final : public Sampler {
+ public:
+  explicit SubsetSampler(std::vector<int64_t> indices) : indices_(std::move(indices)) {}
+  int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
+  std::vector<int64_t> order(int64_t /*epoch*/) const override { return indices_; }
+
+ private:
+  std::vector<int64_t> indices_;
+};
+
+/// A part of a dataset, in a random order.
+class FABRIC_API SubsetRandomSampler final : public Sampler {
+ public:
+  SubsetRandomSampler(std::vector<int64_t> indices, uint64_t seed) : indices_(std::move(indices)), seed_(seed) {}
+  int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
+  std::vector<int64_t> order(int64_t epoch) const override;
+
+ private:
+  std::vector<int64_t> indices_;
+  uint64_t seed_;
+};
+
+/// Draws sample i with the probability weights[i] / sum of weights.
+class FABRIC_API WeightedRandomSampler final : public Sampler {
+ public:
+  /// Throws UsageError unless the weights are finite, none negative and one positive, and `num_samples` is at least 1 and,
+  /// without `replacement`, at most the number of weights that are not 0.
+  WeightedRandomSampler(std::vector<double> weights, int64_t num_samples, uint64_t seed, bool replacement = true);
+  int64_t size() const override { return num_samples_; }
+  std::vector<int64_t> order(int64_t epoch) const override;
+
+ private:
+  std::vector<double> weights_;
+  int64_t num_samples_;
+  uint64_t seed_;
+  bool replacement_;
 };
 
 /// What happens to the samples that are left when an epoch is cut into equal parts.

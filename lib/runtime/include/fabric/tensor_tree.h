@@ -101,8 +101,9 @@ void visit_tensors(T& tree, const TensorVisitor& visit) {
 }  // namespace fabric
 
 /// Makes `Type` a tensor tree: FABRIC_TENSORS(Batch, &Batch::x, &Batch::y). Stands in the namespace of `Type`, after it; the
-/// members are trees themselves.
+/// members are trees themselves. If they are all there are, samples of that type become a batch of that type (collate.h).
 #define FABRIC_TENSORS(Type, ...)                                                                              \
   [[maybe_unused]] inline void visit_tensors(Type& fabric_tree, const ::fabric::TensorVisitor& fabric_visit) { \
     ::fabric::detail::visit_members(fabric_tree, fabric_visit, __VA_ARGS__);                                   \
-  }
+  }                                                                                                            \
+  [[maybe_unused]] constexpr auto fabric_tensor_members(const Type*) { return std::make_tuple(__VA_ARGS__); }
