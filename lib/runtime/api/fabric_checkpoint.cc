@@ -59,6 +59,13 @@ Dict collect(const State& state, const StateFilter& filter) {
   return checkpoint;
 }
 
+/// Returns what reads and writes `path`: the name of a file of safetensors says what it is.
+std::shared_ptr<CheckpointIO> io_for(const detail::FabricCore& core, const std::string& path) {
+  const bool is_safetensors = path.ends_with(".safetensors") || path.ends_with(".safetensors.index.json");
+  if (!is_safetensors || core.checkpoint_io->name() != "torch") return core.checkpoint_io;
+  return core.options.registries.checkpoint_ios.create("safetensors");
+}
+
 /// Checks what `state` names, and returns what is to be done; the message of an error names the file.
 PendingLoad prepare(const Value& checkpoint, const State& state, bool strict, const std::string& path) {
   try {
@@ -88,20 +95,20 @@ std::string Fabric::save(const std::string& path, const State& state, const Stat
   const std::string absolute = checkpoint_path(path);
   const std::exception_ptr failure = failure_of([&] {
     const Value checkpoint = collect(state, filter);
-    if (is_global_zero()) core_->checkpoint_io->save(checkpoint, absolute);
+    if (is_global_zero()) io_for(*core_, path)->save(checkpoint, absolute);
   });
   agree(core_->strategy->collective(), device(), concat("save('", path, "')"), failure);
   return absolute;
 }
 
-Dict Fabric::load(const std::string& path, State& state, bool strict) {
+Dict Fabric::load(const std::string& path, State& state, bool strict, Verify verify) {
   const std::string absolute = checkpoint_path(path);
   Collective& collective = core_->strategy->collective();
   const std::string what = concat("load('", path, "')");
   Dict rest;
   PendingLoad pending;
   std::exception_ptr failure = failure_of([&] {
-    const Value checkpoint = core_->checkpoint_io->load(absolute);
+    const Value checkpoint = io_for(*core_, path)->load(absolute, verify);
     pending = prepare(checkpoint, state, strict, absolute);
     rest = rest_of(checkpoint, state);
   });
@@ -118,9 +125,21 @@ Dict Fabric::load(const std::string& path, State& state, bool strict) {
   return rest;
 }
 
-Value Fabric::load(const std::string& path) {
+Value Fabric::load(const std::string& path, Verify verify) {
   State nothing;
-  return load(path, nothing);
+  return load(path, nothing, /*strict=*/true, verify);
+}
+
+void Fabric::load_raw(const std::string& path, const std::function<PendingLoad(const Value&)>& prepare) {
+  const std::string absolute = checkpoint_path(path);
+  const Value state = io_for(*core_, path)->load(absolute, Verify::kFirstTouch);
+  PendingLoad pending;
+  try {
+    pending = prepare(state);
+  } catch (const UsageError& error) {
+    std::throw_with_nested(UsageError(concat("checkpoint '", absolute, "' does not fit: ", error.what())));
+  }
+  pending.apply();
 }
 
 }  // namespace fabric
