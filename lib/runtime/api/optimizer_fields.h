@@ -20,8 +20,9 @@ void save_tensor(Dict& dict, const char* key, const at::Tensor& tensor);
 void check_tensor(const Value& state, const char* key, const at::Tensor& parameter);
 /// As check_tensor(), but `state` may also lack it.
 void check_optional(const Value& state, const char* key, const at::Tensor& parameter);
-/// Returns a copy with device, dtype and strides of `parameter`; undefined where the state, which was checked, has none.
-at::Tensor load_tensor(const Value& state, const char* key, const at::Tensor& parameter);
+/// Copies the tensor `key` of `state`, which was checked, into `field`: a new one with device, dtype and strides of `parameter`
+/// unless there is such a one already. Leaves it undefined where the state has none.
+void load_tensor(const Value& state, const char* key, const at::Tensor& parameter, at::Tensor& field);
 
 /// Adds what Python's groups hold beside: ways of computing that have no meaning here, at Python's defaults, but for "fused".
 void add_python_options(Dict& group, std::initializer_list<const char*> flags, bool fused = false);

@@ -16,6 +16,12 @@
 namespace fabric {
 namespace {
 
+/// Returns the state that the parameter has had, to be filled anew, or a new one.
+template <class State>
+std::unique_ptr<State> reused(std::unique_ptr<torch::optim::OptimizerParamState> old) {
+  return old == nullptr ? std::make_unique<State>() : std::unique_ptr<State>(static_cast<State*>(old.release()));
+}
+
 template <bool kFused>
 Dict save_sgd_options(const torch::optim::OptimizerOptions& base) {
   const auto& options = static_cast<const torch::optim::SGDOptions&>(base);
@@ -48,9 +54,10 @@ void check_sgd_state(const Value& value, const std::vector<at::Tensor>& paramete
   check_optional(value, "momentum_buffer", parameters[index]);
 }
 
-std::unique_ptr<torch::optim::OptimizerParamState> load_sgd_state(const Value& value, const at::Tensor& parameter) {
-  auto state = std::make_unique<torch::optim::SGDParamState>();
-  state->momentum_buffer(load_tensor(value, "momentum_buffer", parameter));
+std::unique_ptr<torch::optim::OptimizerParamState> load_sgd_state(const Value& value, const at::Tensor& parameter,
+    std::unique_ptr<torch::optim::OptimizerParamState> old) {
+  auto state = reused<torch::optim::SGDParamState>(std::move(old));
+  load_tensor(value, "momentum_buffer", parameter, state->momentum_buffer());
   return state;
 }
 
@@ -98,12 +105,13 @@ void check_adam_state(const Value& value, const std::vector<at::Tensor>& paramet
 }
 
 template <class State>
-std::unique_ptr<torch::optim::OptimizerParamState> load_adam_state(const Value& value, const at::Tensor& parameter) {
-  auto state = std::make_unique<State>();
+std::unique_ptr<torch::optim::OptimizerParamState> load_adam_state(const Value& value, const at::Tensor& parameter,
+    std::unique_ptr<torch::optim::OptimizerParamState> old) {
+  auto state = reused<State>(std::move(old));
   state->step(load_step(value));
-  state->exp_avg(load_tensor(value, "exp_avg", parameter));
-  state->exp_avg_sq(load_tensor(value, "exp_avg_sq", parameter));
-  state->max_exp_avg_sq(load_tensor(value, "max_exp_avg_sq", parameter));
+  load_tensor(value, "exp_avg", parameter, state->exp_avg());
+  load_tensor(value, "exp_avg_sq", parameter, state->exp_avg_sq());
+  load_tensor(value, "max_exp_avg_sq", parameter, state->max_exp_avg_sq());
   return state;
 }
 
@@ -142,12 +150,13 @@ void check_rmsprop_state(const Value& value, const std::vector<at::Tensor>& para
   check_optional(value, "grad_avg", parameters[index]);
 }
 
-std::unique_ptr<torch::optim::OptimizerParamState> load_rmsprop_state(const Value& value, const at::Tensor& parameter) {
-  auto state = std::make_unique<torch::optim::RMSpropParamState>();
+std::unique_ptr<torch::optim::OptimizerParamState> load_rmsprop_state(const Value& value, const at::Tensor& parameter,
+    std::unique_ptr<torch::optim::OptimizerParamState> old) {
+  auto state = reused<torch::optim::RMSpropParamState>(std::move(old));
   state->step(load_step(value));
-  state->square_avg(load_tensor(value, "square_avg", parameter));
-  state->momentum_buffer(load_tensor(value, "momentum_buffer", parameter));
-  state->grad_avg(load_tensor(value, "grad_avg", parameter));
+  load_tensor(value, "square_avg", parameter, state->square_avg());
+  load_tensor(value, "momentum_buffer", parameter, state->momentum_buffer());
+  load_tensor(value, "grad_avg", parameter, state->grad_avg());
   return state;
 }
 
@@ -184,10 +193,11 @@ void check_adagrad_state(const Value& value, const std::vector<at::Tensor>& para
   check_tensor(value, "sum", parameters[index]);
 }
 
-std::unique_ptr<torch::optim::OptimizerParamState> load_adagrad_state(const Value& value, const at::Tensor& parameter) {
-  auto state = std::make_unique<torch::optim::AdagradParamState>();
+std::unique_ptr<torch::optim::OptimizerParamState> load_adagrad_state(const Value& value, const at::Tensor& parameter,
+    std::unique_ptr<torch::optim::OptimizerParamState> old) {
+  auto state = reused<torch::optim::AdagradParamState>(std::move(old));
   state->step(load_step(value));
-  state->sum(load_tensor(value, "sum", parameter));
+  load_tensor(value, "sum", parameter, state->sum());
   return state;
 }
 

@@ -101,9 +101,11 @@ PendingLoad prepare_optimizer_load(torch::optim::Optimizer& optimizer, const Val
   }
   return PendingLoad([&optimizer, load_state = layout.load_state, states = std::move(states), options] {
     for (size_t i = 0; i < options.size(); ++i) optimizer.param_groups()[i].set_options(options[i]->clone());
-    optimizer.state().clear();  // before the new one is made: never two of them in memory
+    auto old = std::move(optimizer.state());
+    optimizer.state().clear();
     for (const SavedState& saved : states) {
-      optimizer.state()[saved.parameter.unsafeGetTensorImpl()] = load_state(saved.value, saved.parameter);
+      void* const parameter = saved.parameter.unsafeGetTensorImpl();
+      optimizer.state()[parameter] = load_state(saved.value, saved.parameter, std::move(old[parameter]));
     }
   });
 }

@@ -97,7 +97,7 @@ void RunCheckpoints::find_kept() {
     if (!step) continue;
     std::optional<double> metric;
     try {
-      if (!policy_.best.empty()) metric = saved_metric(io_.load(path.string()), policy_.best);
+      if (!policy_.best.empty()) metric = saved_metric(io_.load(path.string(), Verify::kFirstTouch), policy_.best);
     } catch (const Error&) {
     }
     kept_->push_back({*step, metric});

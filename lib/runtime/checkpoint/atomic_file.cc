@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -17,6 +18,7 @@ namespace fabric {
 namespace {
 
 constexpr size_t kBufferBytes = size_t{1} << 18;
+constexpr size_t kWriteBytes = size_t{8} << 20;
 
 /// Makes `directory` and those above it; returns an errno value, 0 if all are there.
 int make_directories(const std::filesystem::path& directory) {
@@ -50,6 +52,11 @@ AtomicFile::~AtomicFile() {
   if (!hidden_path_.empty()) ::unlink(hidden_path_.c_str());
 }
 
+void AtomicFile::expect(uint64_t size) noexcept {
+  const int result = ::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size));
+  if (result != 0 && errno == ENOSPC && error_ == 0) error_ = ENOSPC;
+}
+
 void AtomicFile::write(const void* data, size_t size) noexcept {
   const char* bytes = static_cast<const char*>(data);
   if (buffer_.size() + size > kBufferBytes) flush();
@@ -78,8 +85,11 @@ void AtomicFile::flush() noexcept {
 
 void AtomicFile::write_through(const char* data, size_t size) noexcept {
   while (size > 0 && error_ == 0) {
-    const ssize_t written = ::write(fd_.get(), data, size);
+    const ssize_t written = ::write(fd_.get(), data, std::min(size, kWriteBytes));
     if (written >= 0) {
+      // The disk begins at once, and not when commit() waits for it.
+      ::sync_file_range(fd_.get(), static_cast<off_t>(written_), written, SYNC_FILE_RANGE_WRITE);
+      written_ += static_cast<uint64_t>(written);
       data += written;
       size -= static_cast<size_t>(written);
     } else if (errno != EINTR) {

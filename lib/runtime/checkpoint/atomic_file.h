@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "core/unique_fd.h"
@@ -17,6 +18,8 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
   ~AtomicFile();
 
+  /// Takes room on the disk for `size` bytes, where it can, so that the file lies in few pieces and a full disk shows early.
+  void expect(uint64_t size) noexcept;
   /// Appends. After the first failure nothing more is written, and commit() reports it: a writer that must not be stopped
   /// by an exception can go on to its end.
   void write(const void* data, size_t size) noexcept;
@@ -32,6 +35,7 @@ class AtomicFile {
   std::string directory_;
   std::string hidden_path_;
   UniqueFd fd_;
+  uint64_t written_ = 0;
   std::string buffer_;
   int error_ = 0;
 };

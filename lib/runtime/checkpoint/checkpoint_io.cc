@@ -1,6 +1,7 @@
 #include "fabric/checkpoint_io.h"
 
 #include "fabric/registry.h"
+#include "runtime/checkpoint/safetensors_checkpoint_io.h"
 #include "runtime/checkpoint/torch_checkpoint_io.h"
 
 namespace fabric {
@@ -12,6 +13,10 @@ void add_builtin_checkpoint_ios(CheckpointIORegistry& registry) {
                 .description = "one file that Python's torch.load reads",
                 .why_unavailable = [] { return std::nullopt; },
                 .create = [] { return std::make_unique<TorchCheckpointIO>(); }});
+  registry.add({.name = "safetensors",
+                .description = "one file that the libraries of safetensors read",
+                .why_unavailable = [] { return std::nullopt; },
+                .create = [] { return std::make_unique<SafetensorsCheckpointIO>(); }});
 }
 
 }  // namespace fabric

@@ -4,30 +4,17 @@
 #include <c10/util/Exception.h>
 
 #include <array>
+#include <string_view>
 #include <utility>
 
 #include "core/concat.h"
+#include "runtime/checkpoint/torch_dtypes.h"
 
 namespace fabric {
 namespace {
 
 using Kind = PickleNode::Kind;
 using Problem = std::optional<std::string>;
-
-constexpr std::array<std::pair<const char*, at::ScalarType>, 12> kStorageTypes = {{
-    {"torch.FloatStorage", at::kFloat},
-    {"torch.DoubleStorage", at::kDouble},
-    {"torch.HalfStorage", at::kHalf},
-    {"torch.BFloat16Storage", at::kBFloat16},
-    {"torch.LongStorage", at::kLong},
-    {"torch.IntStorage", at::kInt},
-    {"torch.ShortStorage", at::kShort},
-    {"torch.CharStorage", at::kChar},
-    {"torch.ByteStorage", at::kByte},
-    {"torch.BoolStorage", at::kBool},
-    {"torch.ComplexFloatStorage", at::kComplexFloat},
-    {"torch.ComplexDoubleStorage", at::kComplexDouble},
-}};
 
 Problem to_extents(const PickleNode& node, const char* what, std::vector<int64_t>& extents) {
   if (node.kind != Kind::kTuple) return concat("a tensor's ", what, " must be a tuple");
@@ -63,36 +50,45 @@ bool can_be_counted(const std::vector<int64_t>& sizes, size_t element_bytes) {
   return true;
 }
 
-Problem check_tensor_arguments(const PickleNode& arguments) {
+/// Checks the arguments of _rebuild_tensor_v2, or of _v3 where a dtype is named.
+Problem check_tensor_arguments(const PickleNode& arguments, bool names_dtype) {
   const auto& items = arguments.items;
-  if (items.size() < 6 || items.size() > 7) return "_rebuild_tensor_v2 must have 6 or 7 arguments";
+  const size_t least = names_dtype ? 7 : 6;
+  if (items.size() < least || items.size() > least + 1) {
+    return concat("a tensor must be rebuilt from ", least, " or ", least + 1, " arguments");
+  }
   if (items[0]->kind != Kind::kStorage || items[1]->kind != Kind::kInt || items[1]->integer < 0) {
     return "a tensor must have a storage and an offset of at least 0";
   }
-  if (items.size() == 7 && items[6]->kind != Kind::kNone && !items[6]->items.empty()) {
+  if (names_dtype && (items[6]->kind != Kind::kGlobal || items[6]->global != PickleGlobal::kDtype)) {
+    return "a tensor's dtype must be one of torch's";
+  }
+  if (items.size() == least + 1 && items[least]->kind != Kind::kNone && !items[least]->items.empty()) {
     return "a tensor with a conjugate or negative bit cannot be read; save it with resolve_conj() and resolve_neg()";
   }
   return std::nullopt;
 }
 
-Problem rebuild_tensor(const PickleNode& arguments, const LoadStorage& load_storage, PickleNode& node) {
-  if (Problem problem = check_tensor_arguments(arguments)) return problem;
+Problem rebuild_tensor(const PickleNode& arguments, bool names_dtype, const LoadStorage& load_storage, PickleNode& node) {
+  if (Problem problem = check_tensor_arguments(arguments, names_dtype)) return problem;
   const PickleNode& storage = *arguments.items[0];
+  const at::ScalarType dtype = names_dtype ? arguments.items[6]->dtype : storage.dtype;
   const int64_t offset = arguments.items[1]->integer;
   std::vector<int64_t> sizes;
   std::vector<int64_t> strides;
   if (Problem problem = to_extents(*arguments.items[2], "size", sizes)) return problem;
   if (Problem problem = to_extents(*arguments.items[3], "stride", strides)) return problem;
   const std::optional<int64_t> needed = elements_needed(offset, sizes, strides);
-  const size_t element_bytes = c10::elementSize(storage.dtype);
+  const auto bytes = static_cast<uint64_t>(storage.integer) * c10::elementSize(storage.dtype);
+  const size_t element_bytes = c10::elementSize(dtype);
   const bool is_possible = sizes.size() == strides.size() && can_be_counted(sizes, element_bytes) && needed;
-  if (!is_possible || *needed > storage.integer) {
+  if (!is_possible || static_cast<uint64_t>(*needed) > bytes / element_bytes) {
     return concat("a tensor reaches beyond its storage '", storage.text, "' of ", storage.integer, " elements");
   }
-  const auto bytes = static_cast<uint64_t>(storage.integer) * element_bytes;
-  const c10::Storage data = load_storage(storage.text, bytes);
+  const LoadedStorage data = load_storage(storage.text, bytes);
   node.kind = Kind::kTensor;
-  node.tensor = at::empty({0}, at::TensorOptions(storage.dtype)).set_(data, offset, sizes, strides);
+  node.tensor = at::empty({0}, at::TensorOptions(dtype)).set_(data.storage, offset, sizes, strides);
+  node.verify = data.verify;
   return std::nullopt;
 }
 
@@ -100,22 +96,41 @@ Problem rebuild_parameter(const PickleNode& arguments, PickleNode& node) {
   if (arguments.items.empty() || arguments.items[0]->kind != Kind::kTensor) return "a parameter must hold a tensor";
   node.kind = Kind::kTensor;
   node.tensor = arguments.items[0]->tensor;
+  node.verify = arguments.items[0]->verify;
+  return std::nullopt;
+}
+
+Problem rebuild_counter(const PickleNode& arguments, PickleNode& node) {
+  if (arguments.items.size() != 1 || arguments.items[0]->kind != Kind::kDict) return "a Counter must be made from a dict";
+  node.kind = Kind::kDict;
+  node.items = arguments.items[0]->items;
   return std::nullopt;
 }
 
 }  // namespace
 
 bool find_pickle_global(const std::string& name, PickleNode& node) {
+  static constexpr std::array<std::pair<const char*, PickleGlobal>, 6> kFunctions = {{
+      {"collections.OrderedDict", PickleGlobal::kOrderedDict},
+      {"collections.Counter", PickleGlobal::kCounter},
+      {"torch._utils._rebuild_tensor_v2", PickleGlobal::kRebuildTensor},
+      {"torch._utils._rebuild_tensor_v3", PickleGlobal::kRebuildTensorOfDtype},
+      {"torch._utils._rebuild_parameter", PickleGlobal::kRebuildParameter},
+      {"torch.Size", PickleGlobal::kSize},
+  }};
   node.kind = Kind::kGlobal;
-  if (name == "collections.OrderedDict") return node.global = PickleGlobal::kOrderedDict, true;
-  if (name == "torch._utils._rebuild_tensor_v2") return node.global = PickleGlobal::kRebuildTensor, true;
-  if (name == "torch._utils._rebuild_parameter") return node.global = PickleGlobal::kRebuildParameter, true;
-  if (name == "torch.Size") return node.global = PickleGlobal::kSize, true;
-  for (const auto& [storage, dtype] : kStorageTypes) {
-    if (name != storage) continue;
-    node.global = PickleGlobal::kStorage;
-    node.dtype = dtype;
-    return true;
+  for (const auto& [known, global] : kFunctions) {
+    if (name == known) return node.global = global, true;
+  }
+  const std::string_view full = name;
+  constexpr std::string_view kTorch = "torch.";
+  if (full == "torch.storage.UntypedStorage") return node.global = PickleGlobal::kStorage, node.dtype = at::kByte, true;
+  if (!full.starts_with(kTorch)) return false;
+  for (const auto& [known, dtype] : kStorageTypes) {
+    if (full.substr(kTorch.size()) == known) return node.global = PickleGlobal::kStorage, node.dtype = dtype, true;
+  }
+  for (const auto& [known, dtype] : kUntypedDtypes) {
+    if (full.substr(kTorch.size()) == known) return node.global = PickleGlobal::kDtype, node.dtype = dtype, true;
   }
   return false;
 }
@@ -142,7 +157,11 @@ Problem rebuild_call(const PickleNode& function, const PickleNode& arguments, co
   }
   switch (function.global) {
     case PickleGlobal::kRebuildTensor:
-      return rebuild_tensor(arguments, load_storage, node);
+      return rebuild_tensor(arguments, /*names_dtype=*/false, load_storage, node);
+    case PickleGlobal::kRebuildTensorOfDtype:
+      return rebuild_tensor(arguments, /*names_dtype=*/true, load_storage, node);
+    case PickleGlobal::kCounter:
+      return rebuild_counter(arguments, node);
     case PickleGlobal::kRebuildParameter:
       return rebuild_parameter(arguments, node);
     case PickleGlobal::kOrderedDict:
@@ -155,9 +174,10 @@ Problem rebuild_call(const PickleNode& function, const PickleNode& arguments, co
       node.items = arguments.items[0]->items;
       return std::nullopt;
     case PickleGlobal::kStorage:
+    case PickleGlobal::kDtype:
       break;
   }
-  return "a type of storage cannot be called";
+  return "a type cannot be called";
 }
 
 }  // namespace fabric

@@ -26,7 +26,7 @@ Value PickleTree::convert(const PickleNode& node) {
     case Kind::kString:
       return node.text;
     case Kind::kTensor:
-      return node.tensor;
+      return node.verify ? Value(DeferredTensor(node.tensor, node.verify)) : Value(node.tensor);
     case Kind::kList:
     case Kind::kTuple:
     case Kind::kDict:

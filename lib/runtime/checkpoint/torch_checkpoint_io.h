@@ -12,7 +12,8 @@ class TorchCheckpointIO final : public CheckpointIO {
  public:
   std::string name() const override { return "torch"; }
   void save(const Value& checkpoint, const std::string& path) override;
-  Value load(const std::string& path) override;
+  using CheckpointIO::load;
+  Value load(const std::string& path, Verify verify) override;
   void remove(const std::string& path) override;
 };
 

@@ -11,15 +11,21 @@
 
 namespace fabric {
 
+/// A storage, and what checks its data before the first use, if they were not checked yet.
+struct LoadedStorage {
+  c10::Storage storage;
+  std::function<void()> verify;
+};
+
 /// Returns the storage called `key`, which must have `bytes` bytes. Called once or more per key; equal keys must give the
 /// same storage.
-using LoadStorage = std::function<c10::Storage(const std::string& key, uint64_t bytes)>;
+using LoadStorage = std::function<LoadedStorage(const std::string& key, uint64_t bytes)>;
 
 /// Reads the pickle `bytes` of a checkpoint (protocols 2 to 5) without executing anything.
 ///
-/// Known are plain values, containers, OrderedDict, torch.Size and dense tensors; tuples become lists, integer keys become
-/// their decimal digits, and what a state dict keeps as `_metadata` is dropped. Tensors that share a storage there share it
-/// here.
+/// Known are plain values, containers, OrderedDict, Counter, torch.Size and dense tensors; tuples become lists, integer keys
+/// become their decimal digits, and what a state dict keeps as `_metadata` is dropped. Tensors that share a storage there share
+/// it here.
 ///
 /// `where` stands in messages. Throws UsageError for anything else, naming it (a class, a function, bytes, a set), and
 /// SystemError for a malformed pickle, with the byte; for trees deeper than 100 levels or that contain themselves.

@@ -7,8 +7,8 @@
 namespace fabric {
 namespace {
 
-constexpr std::array<std::string_view, 8> kKinds = {"none",   "bool",   "int",  "double",
-                                                    "string", "tensor", "list", "dict"};
+constexpr std::array<std::string_view, 9> kKinds = {"none",   "bool", "int",  "double", "string",
+                                                    "tensor", "list", "dict", "tensor"};
 
 template <class T, class Data>
 auto& get_or_throw(Data& data, std::string_view wanted, std::string_view actual) {
@@ -30,7 +30,10 @@ double Value::to_double() const {
 }
 
 const std::string& Value::to_string() const { return get_or_throw<std::string>(data_, "string", kind()); }
-const at::Tensor& Value::to_tensor() const { return get_or_throw<at::Tensor>(data_, "tensor", kind()); }
+const at::Tensor& Value::to_tensor() const {
+  if (is_deferred()) return std::get<Deferred>(data_)->take();
+  return get_or_throw<at::Tensor>(data_, "tensor", kind());
+}
 const List& Value::to_list() const { return get_or_throw<List>(data_, "list", kind()); }
 const Dict& Value::to_dict() const { return get_or_throw<Dict>(data_, "dict", kind()); }
 List& Value::to_list() { return get_or_throw<List>(data_, "list", kind()); }

@@ -1,61 +1,134 @@
 #include "runtime/checkpoint/value_pickler.h"
 
+#include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
-#include <torch/csrc/jit/serialization/pickler.h>
 
 #include <algorithm>
 #include <cctype>
+#include <cstring>
+#include <limits>
+#include <map>
 #include <unordered_map>
 
 #include "core/concat.h"
 #include "runtime/checkpoint/checkpoint_limits.h"
+#include "runtime/checkpoint/torch_dtypes.h"
 
 namespace fabric {
 namespace {
 
-/// Turns values into LibTorch's, tensors of other devices into ones on the CPU that share storages as the originals do.
-class Converter {
+/// Returns the name of a dtype in `table`; empty if it is not there.
+template <class Table>
+std::string_view name_in(const Table& table, at::ScalarType dtype) {
+  for (const auto& [name, known] : table) {
+    if (known == dtype) return name;
+  }
+  return {};
+}
+
+/// Writes the opcodes of protocol 2.
+class Opcodes {
  public:
-  c10::IValue convert(const Value& value) {
-    if (value.is_none()) return {};
-    if (value.is_bool()) return value.to_bool();
-    if (value.is_int()) return value.to_int();
-    if (value.is_double()) return value.to_double();
-    if (value.is_string()) return value.to_string();
-    if (value.is_tensor()) return to_cpu(value.to_tensor());
-    if (++depth_ > kMostLevels) {
-      throw UsageError(concat("a checkpoint must have at most ", kMostLevels, " levels of lists and dicts"));
+  void op(char code) { bytes_ += code; }
+  template <class T>
+  void number(T value) {
+    bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
+  }
+
+  void integer(int64_t value) {
+    if (value >= 0 && value < 256) {
+      op('K'), number(static_cast<uint8_t>(value));
+    } else if (value >= std::numeric_limits<int32_t>::min() && value <= std::numeric_limits<int32_t>::max()) {
+      op('J'), number(static_cast<int32_t>(value));
+    } else {
+      op('\x8a'), number(uint8_t{8}), number(value);
     }
-    c10::IValue result = value.is_list() ? convert_list(value.to_list()) : convert_dict(value.to_dict());
-    --depth_;
-    return result;
+  }
+
+  void real(double value) {
+    uint64_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    op('G'), number(__builtin_bswap64(bits));
+  }
+
+  void text(std::string_view text) {
+    if (text.size() > std::numeric_limits<uint32_t>::max()) throw UsageError("a text in a checkpoint must be below 4 GB");
+    op('X'), number(static_cast<uint32_t>(text.size()));
+    bytes_ += text;
+  }
+
+  /// Names torch's or Python's object `name` of `module`: once in full, then by the number under which it is remembered.
+  void global(std::string_view module, std::string_view name) {
+    const auto [place, is_new] = globals_.try_emplace(concat('c', module, '\n', name, '\n'), globals_.size());
+    if (is_new) bytes_ += place->first;
+    op(is_new ? 'q' : 'h'), number(static_cast<uint8_t>(place->second));
+  }
+
+  void extents(at::IntArrayRef values) {
+    op('(');
+    for (const int64_t value : values) integer(value);
+    op('t');
+  }
+
+  std::string take() { return std::move(bytes_); }
+
+ private:
+  std::string bytes_ = "\x80\x02";
+  std::map<std::string, size_t> globals_;  ///< at most one of each dtype and a few functions
+};
+
+/// Writes values; tensors of other devices become ones on the CPU that share storages as the originals do.
+class Pickler {
+ public:
+  PickledValue pickle(const Value& value) {
+    write(value);
+    out_.op('.');
+    result_.bytes = out_.take();
+    return std::move(result_);
   }
 
  private:
-  c10::IValue convert_list(const List& list) {
-    c10::impl::GenericList result(c10::AnyType::get());
-    result.reserve(list.size());
-    for (const Value& item : list) result.push_back(convert(item));
-    return result;
+  void write(const Value& value) {
+    if (value.is_none()) return out_.op('N');
+    if (value.is_bool()) return out_.op(value.to_bool() ? '\x88' : '\x89');
+    if (value.is_int()) return out_.integer(value.to_int());
+    if (value.is_double()) return out_.real(value.to_double());
+    if (value.is_string()) return out_.text(value.to_string());
+    if (value.is_tensor()) return write_tensor(value.to_tensor());
+    if (++depth_ > kMostLevels) {
+      throw UsageError(concat("a checkpoint must have at most ", kMostLevels, " levels of lists and dicts"));
+    }
+    value.is_list() ? write_list(value.to_list()) : write_dict(value.to_dict());
+    --depth_;
   }
 
-  c10::IValue convert_dict(const Dict& dict) {
+  void write_list(const List& list) {
+    out_.op(']'), out_.op('(');
+    for (const Value& item : list) write(item);
+    out_.op('e');
+  }
+
+  void write_dict(const Dict& dict) {
     const auto has = [&](std::string_view key) {
       return std::any_of(dict.begin(), dict.end(), [&](const auto& item) { return item.first == key; });
     };
     const bool is_optimizer = has("state") && has("param_groups");
-    c10::impl::GenericDict result(c10::StringType::get(), c10::AnyType::get());
+    out_.op('}'), out_.op('(');
     for (const auto& [key, value] : dict) {
-      const bool by_index = is_optimizer && key == "state" && value.is_dict() && has_index_keys(value.to_dict());
-      result.insert_or_assign(key, by_index ? convert_state(value.to_dict()) : convert(value));
+      out_.text(key);
+      if (is_optimizer && key == "state" && value.is_dict() && has_index_keys(value.to_dict())) {
+        write_states(value.to_dict());
+      } else {
+        write(value);
+      }
     }
-    return result;
+    out_.op('u');
   }
 
-  c10::IValue convert_state(const Dict& state) {
-    c10::impl::GenericDict result(c10::IntType::get(), c10::AnyType::get());
-    for (const auto& [key, value] : state) result.insert_or_assign(int64_t{std::stoll(key)}, convert(value));
-    return result;
+  void write_states(const Dict& states) {
+    out_.op('}'), out_.op('(');
+    for (const auto& [key, value] : states) out_.integer(std::stoll(key)), write(value);
+    out_.op('u');
   }
 
   static bool has_index_keys(const Dict& dict) {
@@ -66,20 +139,54 @@ class Converter {
     });
   }
 
-  at::Tensor to_cpu(const at::Tensor& original) {
+  /// As Tensor.__reduce_ex__ does: a function, and (storage, offset, size, stride, requires_grad, hooks[, dtype]).
+  void write_tensor(const at::Tensor& original) {
     check(original);
-    const at::Tensor tensor = original.detach().resolve_conj().resolve_neg();
-    if (tensor.is_cpu()) return tensor;
-    const auto options = tensor.options().device(c10::kCPU);
-    return at::empty({0}, options).set_(cpu_storage(tensor), tensor.storage_offset(), tensor.sizes(), tensor.strides());
+    const at::Tensor tensor = to_cpu(original.detach().resolve_conj().resolve_neg());
+    const at::ScalarType dtype = tensor.scalar_type();
+    const bool is_typed = !name_in(kStorageTypes, dtype).empty();
+    out_.global("torch._utils", is_typed ? "_rebuild_tensor_v2" : "_rebuild_tensor_v3");
+    out_.op('(');
+    write_storage(tensor.storage(), dtype, is_typed);
+    out_.integer(tensor.storage_offset());
+    out_.extents(tensor.sizes());
+    out_.extents(tensor.strides());
+    out_.op('\x89');
+    out_.global("collections", "OrderedDict");
+    out_.op(')'), out_.op('R');
+    if (!is_typed) out_.global("torch", name_in(kUntypedDtypes, dtype));
+    out_.op('t'), out_.op('R');
+  }
+
+  /// As torch.save's persistent_id: ('storage', type, key, location, elements).
+  void write_storage(const c10::Storage& storage, at::ScalarType dtype, bool is_typed) {
+    const size_t element_bytes = is_typed ? c10::elementSize(dtype) : 1;
+    const size_t elements = storage.nbytes() / element_bytes;
+    const auto [place, is_new] = keys_.try_emplace({storage.unsafeGetStorageImpl(), dtype}, result_.storages.size());
+    if (is_new) result_.storages.push_back({storage, elements * element_bytes});
+    out_.op('(');
+    out_.text("storage");
+    is_typed ? out_.global("torch", name_in(kStorageTypes, dtype)) : out_.global("torch.storage", "UntypedStorage");
+    out_.text(std::to_string(place->second));
+    out_.text("cpu");
+    out_.integer(static_cast<int64_t>(elements));
+    out_.op('t'), out_.op('Q');
   }
 
   static void check(const at::Tensor& tensor) {
     if (!tensor.defined()) throw UsageError("a checkpoint cannot hold an undefined tensor; leave it out");
-    if (tensor.layout() != c10::kStrided || tensor.is_quantized() || tensor.is_meta()) {
-      throw UsageError(
-          concat("a checkpoint holds dense tensors, but one is ", tensor.toString(), "; convert it first"));
+    const at::ScalarType dtype = tensor.scalar_type();
+    const bool is_known = !name_in(kStorageTypes, dtype).empty() || !name_in(kUntypedDtypes, dtype).empty();
+    if (!is_known || tensor.layout() != c10::kStrided || tensor.is_quantized() || tensor.is_meta()) {
+      throw UsageError(concat("a checkpoint holds dense tensors of Python's dtypes, but one is ", tensor.toString(),
+                              "; convert it first"));
     }
+  }
+
+  at::Tensor to_cpu(const at::Tensor& tensor) {
+    if (tensor.is_cpu()) return tensor;
+    const auto options = tensor.options().device(c10::kCPU);
+    return at::empty({0}, options).set_(cpu_storage(tensor), tensor.storage_offset(), tensor.sizes(), tensor.strides());
   }
 
   c10::Storage cpu_storage(const at::Tensor& tensor) {
@@ -92,24 +199,15 @@ class Converter {
     return copy.storage();
   }
 
+  Opcodes out_;
+  PickledValue result_;
+  std::map<std::pair<const c10::StorageImpl*, at::ScalarType>, size_t> keys_;
   std::unordered_map<const c10::StorageImpl*, at::Tensor> copies_;
   int depth_ = 0;
 };
 
 }  // namespace
 
-PickledValue pickle_value(const Value& value) {
-  PickledValue result;
-  const auto write = [&](const char* data, size_t size) { result.bytes.append(data, size); };
-  // Tags on containers would be calls to torch.jit functions, which weights_only refuses.
-  constexpr bool kTagAggregates = false;
-  torch::jit::Pickler pickler(write, nullptr, nullptr, nullptr, nullptr, kTagAggregates);
-  const c10::IValue converted = Converter().convert(value);
-  pickler.protocol();
-  pickler.pushIValue(converted);
-  pickler.stop();
-  result.tensors = pickler.tensorData();
-  return result;
-}
+PickledValue pickle_value(const Value& value) { return Pickler().pickle(value); }
 
 }  // namespace fabric

@@ -1,53 +1,46 @@
 #include "runtime/checkpoint/zip_reader.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <optional>
-#include <string_view>
+#include <vector>
 
 #include "core/concat.h"
 #include "fabric/error.h"
 #include "runtime/checkpoint/crc32.h"
+#include "runtime/checkpoint/zip_format.h"
 
 namespace fabric {
 namespace {
 
-constexpr uint32_t kLocalSignature = 0x04034b50;
-constexpr uint32_t kEntrySignature = 0x02014b50;
-constexpr uint32_t kEndSignature = 0x06054b50;
-constexpr uint32_t kZip64EndSignature = 0x06064b50;
-constexpr uint32_t kZip64LocatorSignature = 0x07064b50;
-constexpr size_t kLocalBytes = 30;
-constexpr size_t kEntryBytes = 46;
-constexpr size_t kEndBytes = 22;
-constexpr size_t kZip64EndBytes = 56;
-constexpr size_t kZip64LocatorBytes = 20;
-constexpr uint32_t kSaturated = 0xffffffff;
-constexpr size_t kChunkBytes = size_t{1} << 20;
-
 /// Reads a little-endian number; the caller has checked that the bytes are there.
 template <class T>
-T number(std::string_view bytes, size_t at) {
+T number(std::string_view bytes, uint64_t at) {
   T value;
   std::memcpy(&value, bytes.data() + at, sizeof value);
   return value;
+}
+
+/// Calls `visit(id, bytes)` for each field; false if they do not fill `extra`.
+template <class Visit>
+bool for_each_field(std::string_view extra, const Visit& visit) {
+  while (extra.size() >= 4) {
+    const auto size = number<uint16_t>(extra, 2);
+    if (size > extra.size() - 4) return false;
+    visit(number<uint16_t>(extra, 0), extra.substr(4, size));
+    extra.remove_prefix(4u + size);
+  }
+  return extra.empty();
 }
 
 /// Takes from the zip64 extra field what is saturated in the entry, in the order that the format fixes.
 class Zip64Extra {
  public:
   explicit Zip64Extra(std::string_view extra) {
-    for (size_t at = 0; at + 4 <= extra.size();) {
-      const auto id = number<uint16_t>(extra, at);
-      const auto size = number<uint16_t>(extra, at + 2);
-      if (at + 4 + size > extra.size()) return;
-      if (id == 1) fields_ = extra.substr(at + 4, size);
-      at += 4u + size;
-    }
+    for_each_field(extra, [this](uint16_t id, std::string_view bytes) {
+      if (id == kZip64ExtraId) fields_ = bytes;
+    });
   }
 
   std::optional<uint64_t> widen(uint32_t value) {
@@ -64,125 +57,204 @@ class Zip64Extra {
 
 }  // namespace
 
-ZipReader::ZipReader(std::string path) : path_(std::move(path)), fd_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC)) {
-  if (!fd_) {
-    const std::string message = concat("cannot open checkpoint '", path_, "': ", std::strerror(errno));
-    if (errno == ENOENT || errno == ENOTDIR) throw UsageError(message);
-    throw SystemError(message);
+ZipReader::ZipReader(const std::string& path) : file_(path), bytes_(file_.bytes()) {
+  directory_ = find_directory();
+  if (directory_.offset > bytes_.size() || directory_.size > bytes_.size() - directory_.offset) {
+    damaged("the archive's directory lies outside the file");
   }
-  struct stat status = {};
-  if (::fstat(fd_.get(), &status) != 0) {
-    throw SystemError(concat("cannot read checkpoint '", path_, "': ", std::strerror(errno)));
-  }
-  if (!S_ISREG(status.st_mode)) throw UsageError(concat("checkpoint must be a file, but '", path_, "' is none"));
-  file_size_ = static_cast<uint64_t>(status.st_size);
+  check_comment();
   read_directory();
+  read_headers();
 }
 
-uint64_t ZipReader::size(const std::string& name) const { return record(name).size; }
-
-void ZipReader::read(const std::string& name, void* destination) {
+void ZipReader::verify(const std::string& name) const {
   const Record& found = record(name);
-  read_at(data_offset(name, found), found.size, static_cast<char*>(destination));
-  if (crc32_of(destination, found.size) != found.crc) {
-    damaged(concat("the bytes of record '", name, "' do not match their checksum"));
-  }
-  verified_.insert(name);
+  if (!found.is_verified) verify_those({{&name, &found}});
 }
 
-std::string ZipReader::read_text(const std::string& name) {
-  std::string text(size(name), '\0');
-  read(name, text.data());
-  return text;
-}
-
-void ZipReader::verify_unread() {
-  std::string chunk(kChunkBytes, '\0');
+void ZipReader::verify_all(uint64_t most_bytes) const {
+  std::vector<NamedRecord> those;
   for (const auto& [name, found] : records_) {
-    if (verified_.count(name) != 0) continue;
-    uint32_t crc = 0;
-    const uint64_t begin = data_offset(name, found);
-    for (uint64_t done = 0; done < found.size;) {
-      const uint64_t part = std::min<uint64_t>(kChunkBytes, found.size - done);
-      read_at(begin + done, part, chunk.data());
-      crc = crc32_of(chunk.data(), part, crc);
-      done += part;
-    }
-    if (crc != found.crc) damaged(concat("the bytes of record '", name, "' do not match their checksum"));
-    verified_.insert(name);
+    if (!found.is_verified && found.size <= most_bytes) those.emplace_back(&name, &found);
   }
+  verify_those(those);
+}
+
+void ZipReader::verify_those(const std::vector<NamedRecord>& those) const {
+  std::vector<std::string_view> pieces;
+  for (const auto& [name, found] : those) pieces.push_back(bytes_.substr(found->offset, found->size));
+  const std::vector<uint32_t> crcs = crc32_in_parallel(pieces);
+  for (size_t i = 0; i < those.size(); ++i) {
+    const auto& [name, found] = those[i];
+    if (crcs[i] != found->crc) damaged(concat("the bytes of record '", *name, "' do not match their checksum"));
+    found->is_verified = true;
+  }
+}
+
+std::string_view ZipReader::verified(const std::string& name) const {
+  verify(name);
+  return {data(name), size(name)};
 }
 
 ZipReader::Directory ZipReader::find_directory() const {
-  const uint64_t tail_bytes = std::min<uint64_t>(file_size_, kEndBytes + 0xffff);
-  const uint64_t tail_offset = file_size_ - tail_bytes;
-  const std::string tail = read_at(tail_offset, tail_bytes);
-  for (size_t at = tail.size() < kEndBytes ? 0 : tail.size() - kEndBytes + 1; at-- > 0;) {
-    if (number<uint32_t>(tail, at) != kEndSignature) continue;
-    const Directory found{number<uint32_t>(tail, at + 16), number<uint32_t>(tail, at + 12),
-                          number<uint16_t>(tail, at + 10)};
-    const bool saturated = found.offset == kSaturated || found.size == kSaturated || found.count == 0xffff;
-    return saturated ? read_zip64_end(tail_offset + at) : found;
+  const uint64_t last = bytes_.size() < kEndBytes ? 0 : bytes_.size() - kEndBytes + 1;
+  const uint64_t first = last > 0xffff ? last - 0xffff : 0;
+  for (uint64_t at = last; at-- > first;) {
+    if (number<uint32_t>(bytes_, at) != kEndSignature) continue;
+    if (at + kEndBytes + number<uint16_t>(bytes_, at + 20) != bytes_.size()) continue;
+    Directory found{number<uint32_t>(bytes_, at + 16), number<uint32_t>(bytes_, at + 12),
+                    number<uint16_t>(bytes_, at + 10), at + kEndBytes};
+    const bool has_zip64 = at >= kZip64LocatorBytes && number<uint32_t>(bytes_, at - kZip64LocatorBytes) == kZip64LocatorSignature;
+    const bool is_saturated = found.offset == kSaturated || found.size == kSaturated || found.count == 0xffff;
+    if (has_zip64 || is_saturated) return read_zip64_end(at);
+    if (found.offset + found.size != at) damaged("the archive's directory does not reach to its end");
+    return found;
   }
-  const std::string head = read_at(0, std::min<uint64_t>(file_size_, 4));
-  if (head.size() == 4 && number<uint32_t>(head, 0) == kLocalSignature) {
+  if (bytes_.size() >= 4 && number<uint32_t>(bytes_, 0) == kLocalSignature) {
     damaged("the archive's directory is missing at its end; it was cut short");
   }
-  throw UsageError(concat("checkpoint must be a zip archive as torch.save writes since PyTorch 1.6, but '", path_,
-                          "' (", file_size_, " bytes) is none"));
+  throw UsageError(concat("checkpoint must be a zip archive as torch.save writes since PyTorch 1.6, but '", path(),
+                          "' (", bytes_.size(), " bytes) is none"));
 }
 
 ZipReader::Directory ZipReader::read_zip64_end(uint64_t end_offset) const {
-  if (end_offset < kZip64LocatorBytes) damaged("the zip64 locator is missing");
-  const std::string locator = read_at(end_offset - kZip64LocatorBytes, kZip64LocatorBytes);
-  if (number<uint32_t>(locator, 0) != kZip64LocatorSignature) damaged("the zip64 locator is missing");
-  const auto offset = number<uint64_t>(locator, 8);
-  if (offset > file_size_ || file_size_ - offset < kZip64EndBytes) damaged("the zip64 locator points outside the file");
-  const std::string end = read_at(offset, kZip64EndBytes);
-  if (number<uint32_t>(end, 0) != kZip64EndSignature) damaged("the zip64 end of the directory is missing");
-  return {number<uint64_t>(end, 48), number<uint64_t>(end, 40), number<uint64_t>(end, 32)};
+  if (end_offset < kZip64LocatorBytes + kZip64EndBytes) damaged("the zip64 locator is missing");
+  const uint64_t locator = end_offset - kZip64LocatorBytes;
+  if (number<uint32_t>(bytes_, locator) != kZip64LocatorSignature) damaged("the zip64 locator is missing");
+  const auto offset = number<uint64_t>(bytes_, locator + 8);
+  if (offset != locator - kZip64EndBytes) damaged("the zip64 locator points elsewhere than to what is before it");
+  if (number<uint32_t>(bytes_, offset) != kZip64EndSignature) damaged("the zip64 end of the directory is missing");
+  const Directory found{number<uint64_t>(bytes_, offset + 48), number<uint64_t>(bytes_, offset + 40),
+                        number<uint64_t>(bytes_, offset + 32), end_offset + kEndBytes};
+  if (found.offset > offset || offset - found.offset != found.size) {
+    damaged("the archive's directory does not reach to its end");
+  }
+  return found;
+}
+
+void ZipReader::check_comment() const {
+  std::string_view comment = bytes_.substr(directory_.end);
+  if (comment.empty()) return;  // of torch.save
+  uint32_t crc = 0;
+  const bool is_ours = comment.size() == kDirectoryChecksum.size() + 8 && comment.starts_with(kDirectoryChecksum);
+  const char* const end = comment.data() + comment.size();
+  if (!is_ours || std::from_chars(end - 8, end, crc, 16).ptr != end) damaged("its last bytes are no checksum");
+  if (crc32_of(file_.at(directory_.offset), directory_.end - directory_.offset) != crc) {
+    damaged("the archive's directory does not match its checksum");
+  }
 }
 
 void ZipReader::read_directory() {
-  directory_ = find_directory();
-  if (directory_.offset > file_size_ || directory_.size > file_size_ - directory_.offset) {
-    damaged("the archive's directory lies outside the file");
+  uint64_t at = directory_.offset;
+  for (uint64_t i = 0; i < directory_.count; ++i) at = read_entry(at);
+  if (at != directory_.offset + directory_.size) {
+    damaged("the archive's directory has bytes that belong to no record");
   }
-  const std::string bytes = read_at(directory_.offset, directory_.size);
-  size_t at = 0;
-  for (uint64_t i = 0; i < directory_.count; ++i) at = read_entry(bytes, at);
-  if (at != bytes.size()) damaged("the archive's directory has bytes that belong to no record");
 }
 
-size_t ZipReader::read_entry(const std::string& directory, size_t at) {
-  const std::string where = concat("entry at byte ", directory_.offset + at, " of the archive's directory");
-  if (directory.size() - at < kEntryBytes || number<uint32_t>(directory, at) != kEntrySignature) {
-    damaged(where + " is no entry");
-  }
-  const size_t name_size = number<uint16_t>(directory, at + 28);
-  const size_t extra_size = number<uint16_t>(directory, at + 30);
-  const size_t next = at + kEntryBytes + name_size + extra_size + number<uint16_t>(directory, at + 32);
-  if (next > directory.size()) damaged(where + " is cut short");
-  const bool encrypted = (number<uint16_t>(directory, at + 8) & 1) != 0;
-  if (encrypted || number<uint16_t>(directory, at + 10) != 0) {
+uint64_t ZipReader::read_entry(uint64_t at) {
+  const std::string where = concat("entry at byte ", at, " of the archive's directory");
+  const uint64_t left = directory_.offset + directory_.size - at;
+  if (left < kEntryBytes || number<uint32_t>(bytes_, at) != kEntrySignature) damaged(where + " is no entry");
+  const size_t name_size = number<uint16_t>(bytes_, at + 28);
+  const size_t extra_size = number<uint16_t>(bytes_, at + 30);
+  const size_t size_here = kEntryBytes + name_size + extra_size + number<uint16_t>(bytes_, at + 32);
+  if (size_here > left) damaged(where + " is cut short");
+  const auto flags = number<uint16_t>(bytes_, at + 8);
+  if ((flags & 1) != 0 || number<uint16_t>(bytes_, at + 10) != 0) {
     damaged(where + " is compressed or encrypted; records of checkpoints are stored as they are");
   }
-  Zip64Extra extra(std::string_view(directory).substr(at + kEntryBytes + name_size, extra_size));
-  const auto size = extra.widen(number<uint32_t>(directory, at + 24));
-  const auto packed_size = extra.widen(number<uint32_t>(directory, at + 20));
-  const auto header = extra.widen(number<uint32_t>(directory, at + 42));
+  Zip64Extra extra(bytes_.substr(at + kEntryBytes + name_size, extra_size));
+  const auto size = extra.widen(number<uint32_t>(bytes_, at + 24));
+  const auto packed_size = extra.widen(number<uint32_t>(bytes_, at + 20));
+  const auto header = extra.widen(number<uint32_t>(bytes_, at + 42));
   if (!size || !header || size != packed_size) damaged(where + " has no valid size");
-  store_entry(directory.substr(at + kEntryBytes, name_size), {*header, *size, number<uint32_t>(directory, at + 16)});
-  return next;
+  Record& stored = store_entry(std::string(bytes_.substr(at + kEntryBytes, name_size)));
+  stored.header = *header;
+  stored.size = *size;
+  stored.crc = number<uint32_t>(bytes_, at + 16);
+  stored.flags = flags;
+  stored.time = number<uint32_t>(bytes_, at + 12);
+  return at + size_here;
 }
 
-void ZipReader::store_entry(std::string name, const Record& record) {
+ZipReader::Record& ZipReader::store_entry(std::string name) {
   if (top_.empty()) top_ = name.substr(0, name.find('/') + 1);
   if (top_.empty() || name.compare(0, top_.size(), top_) != 0) {
     damaged(concat("record '", name, "' is not in the archive's one directory '", top_, "'"));
   }
   name.erase(0, top_.size());
-  if (!records_.emplace(name, record).second) damaged(concat("record '", name, "' stands there twice"));
+  const auto [place, is_new] = records_.try_emplace(name);
+  if (!is_new) damaged(concat("record '", name, "' stands there twice"));
+  return place->second;
+}
+
+void ZipReader::read_headers() {
+  std::vector<std::pair<const std::string, Record>*> in_order;
+  in_order.reserve(records_.size());
+  for (auto& item : records_) in_order.push_back(&item);
+  std::sort(in_order.begin(), in_order.end(),
+            [](const auto* a, const auto* b) { return a->second.header < b->second.header; });
+  uint64_t at = 0;
+  for (auto* const item : in_order) {
+    if (item->second.header != at) damaged(concat("record '", item->first, "' must begin at byte ", at, ", but does not"));
+    at = read_header(item->first, item->second);
+  }
+  if (at != directory_.offset) damaged(concat("the bytes from ", at, " on belong to no record"));
+}
+
+uint64_t ZipReader::read_header(const std::string& name, Record& found) const {
+  const uint64_t at = found.header;
+  const uint64_t limit = directory_.offset;
+  const std::string where = concat("the header of record '", name, "' at byte ", at);
+  if (limit - at < kLocalBytes || number<uint32_t>(bytes_, at) != kLocalSignature) damaged(where + " is missing");
+  const uint64_t name_size = number<uint16_t>(bytes_, at + 26);
+  const uint64_t extra_size = number<uint16_t>(bytes_, at + 28);
+  const uint64_t left = limit - at - kLocalBytes;
+  if (name_size + extra_size > left || left - name_size - extra_size < found.size) {
+    damaged(concat("record '", name, "' lies outside the file"));
+  }
+  const bool is_same = bytes_.substr(at + kLocalBytes, name_size) == top_ + name &&
+                       number<uint16_t>(bytes_, at + 6) == found.flags && number<uint16_t>(bytes_, at + 8) == 0 &&
+                       number<uint32_t>(bytes_, at + 10) == found.time;
+  if (!is_same) damaged(where + " differs from the archive's directory");
+  check_extra(name, bytes_.substr(at + kLocalBytes + name_size, extra_size), found);
+  found.offset = at + kLocalBytes + name_size + extra_size;
+  const auto crc = number<uint32_t>(bytes_, at + 14);
+  const auto packed_size = number<uint32_t>(bytes_, at + 18);
+  const auto size = number<uint32_t>(bytes_, at + 22);
+  const bool is_left_open = (found.flags & kDescriptorFlag) != 0 && crc == 0;
+  const bool is_wide = size == kSaturated && packed_size == kSaturated;
+  const bool has_size = is_wide || (size == found.size && packed_size == found.size);
+  if (!(is_left_open && size == 0 && packed_size == 0) && !((is_left_open || crc == found.crc) && has_size)) {
+    damaged(where + " differs from the archive's directory");
+  }
+  return check_descriptor(name, found);
+}
+
+void ZipReader::check_extra(const std::string& name, std::string_view extra, const Record& found) const {
+  bool is_right = true;
+  const bool is_whole = for_each_field(extra, [&](uint16_t id, std::string_view bytes) {
+    if (id == kPaddingExtraId) is_right &= bytes.find_first_not_of(kPaddingByte) == std::string_view::npos;
+    for (size_t i = 0; id == kZip64ExtraId && i + 8 <= std::min<size_t>(bytes.size(), 16); i += 8) {
+      const auto size = number<uint64_t>(bytes, i);
+      is_right &= size == 0 || size == found.size;
+    }
+  });
+  if (!is_right || !is_whole) damaged(concat("the padding before record '", name, "' is not what it must be"));
+}
+
+uint64_t ZipReader::check_descriptor(const std::string& name, const Record& found) const {
+  const uint64_t end = found.offset + found.size;
+  if ((found.flags & kDescriptorFlag) == 0) return end;
+  const std::string_view rest = bytes_.substr(end, directory_.offset - end);
+  const bool is_there = rest.size() >= 16 && number<uint32_t>(rest, 0) == kDescriptorSignature &&
+                        number<uint32_t>(rest, 4) == found.crc;
+  const auto holds = [&](uint64_t size, uint64_t packed_size) { return size == found.size && packed_size == found.size; };
+  // With sizes of 8 bytes where they need it; LibTorch also writes these where it wrote a zip64 field.
+  if (is_there && rest.size() >= 24 && holds(number<uint64_t>(rest, 8), number<uint64_t>(rest, 16))) return end + 24;
+  if (is_there && holds(number<uint32_t>(rest, 8), number<uint32_t>(rest, 12))) return end + 16;
+  damaged(concat("the descriptor of record '", name, "' at byte ", end, " differs from the archive's directory"));
 }
 
 const ZipReader::Record& ZipReader::record(const std::string& name) const {
@@ -191,43 +263,8 @@ const ZipReader::Record& ZipReader::record(const std::string& name) const {
   return found->second;
 }
 
-uint64_t ZipReader::data_offset(const std::string& name, const Record& record) const {
-  const uint64_t limit = directory_.offset;
-  if (record.header > limit || limit - record.header < kLocalBytes) {
-    damaged(concat("record '", name, "' lies outside the file"));
-  }
-  const std::string header = read_at(record.header, kLocalBytes);
-  const uint64_t names = uint64_t{number<uint16_t>(header, 26)} + number<uint16_t>(header, 28);
-  const uint64_t begin = record.header + kLocalBytes + names;
-  if (number<uint32_t>(header, 0) != kLocalSignature || number<uint16_t>(header, 26) != top_.size() + name.size()) {
-    damaged(concat("the header of record '", name, "' at byte ", record.header, " is no header of it"));
-  }
-  if (begin > limit || limit - begin < record.size) damaged(concat("record '", name, "' lies outside the file"));
-  return begin;
-}
-
-std::string ZipReader::read_at(uint64_t offset, uint64_t size) const {
-  std::string bytes(size, '\0');
-  read_at(offset, size, bytes.data());
-  return bytes;
-}
-
-void ZipReader::read_at(uint64_t offset, uint64_t size, char* destination) const {
-  for (uint64_t done = 0; done < size;) {
-    const ssize_t got = ::pread(fd_.get(), destination + done, size - done, static_cast<off_t>(offset + done));
-    if (got > 0) {
-      done += static_cast<uint64_t>(got);
-    } else if (got == 0) {
-      damaged(concat("it ends at byte ", offset + done, "; it was cut short while it was read"));
-    } else if (errno != EINTR) {
-      throw SystemError(
-          concat("cannot read checkpoint '", path_, "' at byte ", offset + done, ": ", std::strerror(errno)));
-    }
-  }
-}
-
 void ZipReader::damaged(const std::string& what) const {
-  throw SystemError(concat("checkpoint '", path_, "' is damaged: ", what, "; load another one"));
+  throw SystemError(concat("checkpoint '", path(), "' is damaged: ", what, "; load another one"));
 }
 
 }  // namespace fabric

@@ -1,8 +1,10 @@
 #include <fabric/fabric.h>
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 #include <torch/torch.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "runtime/api/single_rank.h"
 
@@ -135,6 +137,66 @@ TEST(FabricCheckpointTest, ChangesNothingIfOneEntryDoesNotFit) {
   EXPECT_EQ(second.epoch, 0);
   EXPECT_TRUE(torch::equal(second.model->weight, weight));
   EXPECT_TRUE(torch::equal(second.optimizer.state_dict().at("state").at("0").at("exp_avg").to_tensor(), moment));
+}
+
+TEST(FabricCheckpointTest, LoadsOneObjectFromAFileOfItsStateAlone) {
+  SingleRank rank;
+  Training first(rank.fabric), second(rank.fabric);
+  for (const char* name : {"model.pt", "model.safetensors"}) {
+    const torch::NoGradGuard no_grad;
+    second.model->weight.zero_();
+    const Value weights = first.model.state_dict();
+    State state;
+    std::map<std::string, at::Tensor> tensors;
+    for (const auto& [key, value] : weights.to_dict()) tensors.emplace(key, value.to_tensor());
+    for (auto& [key, tensor] : tensors) state.add(key, tensor);
+    rank.fabric.save(name, state);
+
+    rank.fabric.load_raw(name, second.model);
+
+    EXPECT_TRUE(torch::equal(first.model->weight, second.model->weight)) << name;
+    auto other = rank.fabric.setup_module(torch::nn::Linear(torch::nn::LinearOptions(3, 2).bias(false)));
+    EXPECT_THAT([&] { rank.fabric.load_raw(name, other); },
+                ThrowsMessage<UsageError>(::testing::AllOf(HasSubstr(name), HasSubstr("unknown {'bias'}"))));
+    rank.fabric.load_raw(name, other, /*strict=*/false);
+    EXPECT_TRUE(torch::equal(other->weight, first.model->weight));
+  }
+}
+
+/// Lets the process have so much more private memory than it has.
+class DataLimit {
+ public:
+  explicit DataLimit(uint64_t more_bytes) {
+    ::getrlimit(RLIMIT_DATA, &before_);
+    std::ifstream status("/proc/self/status");
+    uint64_t kilobytes = 0;
+    for (std::string word; status >> word;) {
+      if (word == "VmData:") status >> kilobytes;
+    }
+    const rlimit limit{kilobytes * 1024 + more_bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_DATA, &limit);
+  }
+  ~DataLimit() { ::setrlimit(RLIMIT_DATA, &before_); }
+
+ private:
+  rlimit before_ = {};
+};
+
+TEST(FabricCheckpointTest, LoadingIntoAModelNeedsOneTensorOfMemoryAtMost) {
+  constexpr int64_t kWidth = 1024, kLayers = 12;
+  constexpr uint64_t kTensorBytes = kWidth * kWidth * 4;
+  SingleRank rank;
+  torch::nn::Sequential layers;
+  for (int64_t i = 0; i < kLayers; ++i) layers->push_back(torch::nn::Linear(kWidth, kWidth));
+  auto model = rank.fabric.setup_module(layers);
+  State state{{"model", model}};
+  const std::string path = rank.fabric.save("large", state);
+  rank.fabric.load("large", state);  // whatever is allocated once is there now
+
+  // The mapping of the file is private, and counts.
+  const DataLimit limit(std::filesystem::file_size(path) + kTensorBytes);
+
+  EXPECT_NO_THROW(rank.fabric.load("large", state));
 }
 
 }  // namespace

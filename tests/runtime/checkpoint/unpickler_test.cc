@@ -15,11 +15,11 @@ namespace {
 using ::testing::HasSubstr;
 using namespace std::string_literals;
 
-c10::Storage zeros(const std::string&, uint64_t bytes) {
+LoadedStorage zeros(const std::string&, uint64_t bytes) {
   c10::Allocator* allocator = c10::GetCPUAllocator();
   c10::Storage storage(c10::Storage::use_byte_size_t(), bytes, allocator->allocate(bytes), allocator, true);
   std::memset(storage.mutable_data(), 0, bytes);
-  return storage;
+  return {storage, nullptr};
 }
 
 Value read(const std::string& bytes) { return unpickle(bytes, zeros, "pickle"); }

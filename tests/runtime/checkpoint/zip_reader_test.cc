@@ -31,7 +31,7 @@ class ZipReaderTest : public ::testing::Test {
     std::ofstream(path_, std::ios::binary) << bytes;
     try {
       ZipReader reader(path_);
-      reader.verify_unread();
+      reader.verify_all();
     } catch (const Error& error) {
       return error.what();
     }
@@ -51,11 +51,11 @@ class ZipReaderTest : public ::testing::Test {
 TEST_F(ZipReaderTest, ReadsRecordsWithoutTheTopDirectory) {
   ZipReader reader(path_);
 
-  EXPECT_EQ(reader.read_text("first"), "one");
-  EXPECT_EQ(reader.read_text("data/0"), "two");
+  EXPECT_EQ(reader.verified("first"), "one");
+  EXPECT_EQ(reader.verified("data/0"), "two");
   EXPECT_EQ(reader.size("data/0"), 3);
   EXPECT_FALSE(reader.has("data/1"));
-  EXPECT_NO_THROW(reader.verify_unread());
+  EXPECT_NO_THROW(reader.verify_all());
 }
 
 TEST_F(ZipReaderTest, NamesFileAndRecordOfAFlippedByte) {
@@ -66,7 +66,7 @@ TEST_F(ZipReaderTest, NamesFileAndRecordOfAFlippedByte) {
 TEST_F(ZipReaderTest, NamesARecordThatIsMissing) {
   ZipReader reader(path_);
 
-  EXPECT_THROW(reader.read_text("data/1"), SystemError);
+  EXPECT_THROW(reader.verified("data/1"), SystemError);
 }
 
 TEST_F(ZipReaderTest, RefusesWhatWasCutShortAnywhere) {

@@ -116,7 +116,7 @@ TEST_P(RandomResumeTest, EqualsTheUnbrokenRun) {
 
 TEST_P(RandomResumeTest, GivesEachSampleOncePerEpochAtAnotherNumberOfRanks) {
   for (int repeat = 0; repeat < testing::repeats(20); ++repeat) {
-    for (const auto [before, after] : {std::pair{1, 2}, {2, 1}, {2, 3}, {3, 2}, {3, 1}, {1, 3}}) {
+    for (const auto& [before, after] : {std::pair{1, 2}, {2, 1}, {2, 3}, {3, 2}, {3, 1}, {1, 3}}) {
       const Setting setting{before, GetParam()};
       const size_t stop = draw_stop(setting);
       std::vector<std::vector<Step>> steps;
@@ -133,7 +133,7 @@ TEST_P(RandomResumeTest, GivesEachSampleOncePerEpochAtAnotherNumberOfRanks) {
 TEST_P(RandomResumeTest, GivesEachSampleOnceWhereNumbersDoNotDivide) {
   constexpr size_t kOdd = 61;
   for (int repeat = 0; repeat < testing::repeats(5); ++repeat) {
-    for (const auto [before, after] : {std::pair{1, 2}, {2, 3}, {3, 2}, {3, 3}}) {
+    for (const auto& [before, after] : {std::pair{1, 2}, {2, 3}, {3, 2}, {3, 3}}) {
       const Setting setting{before, GetParam(), kOdd, Remainder::kExact};
       const size_t stop = draw_stop(setting);
       std::vector<std::vector<Step>> steps;

@@ -47,7 +47,7 @@ struct Careless {
   size_t fails_at = SIZE_MAX;
 };
 
-DataLoader<Careless> make(int num_workers, Careless dataset = {}) {
+DataLoader<Careless> make_careless(int num_workers, Careless dataset = {}) {
   return DataLoader<Careless>(dataset, {.batch_size = 3, .num_workers = num_workers}, {}, c10::Device("cpu"), 11);
 }
 
@@ -58,11 +58,11 @@ at::Tensor whole_epoch(const DataLoader<Careless>& loader) {
 }
 
 TEST(SampleRandomnessTest, GivesDatasetsThatDrawFromTheDefaultGeneratorTheSameDataWhateverTheWorkers) {
-  const at::Tensor expected = whole_epoch(make(0));
+  const at::Tensor expected = whole_epoch(make_careless(0));
 
-  for (const int num_workers : {0, 1, 3}) EXPECT_TRUE(at::equal(whole_epoch(make(num_workers)), expected));
+  for (const int num_workers : {0, 1, 3}) EXPECT_TRUE(at::equal(whole_epoch(make_careless(num_workers)), expected));
   EXPECT_FALSE(at::equal(expected[0], expected[1]));
-  const auto loader = make(1);
+  const auto loader = make_careless(1);
   whole_epoch(loader);
   EXPECT_FALSE(at::equal(whole_epoch(loader), expected)) << "the second epoch must draw anew";
 }
@@ -73,7 +73,7 @@ TEST(SampleRandomnessTest, LeavesTheTrainersNumbersAlone) {
   for (const int num_workers : {0, 2}) {
     at::manual_seed(1);
     std::vector<at::Tensor> drawn;
-    for ([[maybe_unused]] auto& batch : make(num_workers)) {
+    for ([[maybe_unused]] auto& batch : make_careless(num_workers)) {
       drawn.push_back(draw());
       if (drawn.size() == 2) break;
     }
@@ -87,7 +87,7 @@ TEST(SampleRandomnessTest, EndsWithASampleThatFails) {
   const at::Tensor expected = draw();
   at::manual_seed(1);
 
-  EXPECT_THROW(whole_epoch(make(0, {.fails_at = 1})), std::out_of_range);
+  EXPECT_THROW(whole_epoch(make_careless(0, {.fails_at = 1})), std::out_of_range);
 
   EXPECT_TRUE(at::equal(draw(), expected));
 }

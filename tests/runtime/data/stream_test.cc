@@ -60,7 +60,7 @@ using Plain = Counting<CountingStream>;
 using Stateful = Counting<StatefulCountingStream>;
 
 template <class D>
-DataLoader<D> make(D dataset, int num_workers, Strategy::DataShare share = {}, int64_t batch_size = 2,
+DataLoader<D> make_streamed(D dataset, int num_workers, Strategy::DataShare share = {}, int64_t batch_size = 2,
                    Remainder remainder = Remainder::kPad) {
   return DataLoader<D>(std::move(dataset),
                        {.batch_size = batch_size, .remainder = remainder, .num_workers = num_workers}, share,
@@ -90,15 +90,15 @@ static_assert(StreamedDataset<Plain> && !IndexedDataset<Plain>);
 static_assert(!StatefulStream<CountingStream> && StatefulStream<StatefulCountingStream>);
 
 TEST(StreamTest, GivesBatchesOfTheWorkersStreamsInTurn) {
-  EXPECT_THAT(numbers_of(loop(make(Plain{7}, 0))), ElementsAre(0, 1, 2, 3, 4, 5, 6));
-  EXPECT_THAT(numbers_of(loop(make(Plain{11}, 2))), ElementsAre(0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9));
+  EXPECT_THAT(numbers_of(loop(make_streamed(Plain{7}, 0))), ElementsAre(0, 1, 2, 3, 4, 5, 6));
+  EXPECT_THAT(numbers_of(loop(make_streamed(Plain{11}, 2))), ElementsAre(0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9));
 }
 
 TEST(StreamTest, GivesEachSampleOnceOverRanksAndWorkers) {
   for (const int num_workers : {0, 1, 3}) {
     std::multiset<int64_t> given;
     for (const int rank : {0, 1, 2}) {
-      const Numbers numbers = numbers_of(loop(make(Plain{100}, num_workers, {3, rank})));
+      const Numbers numbers = numbers_of(loop(make_streamed(Plain{100}, num_workers, {3, rank})));
       given.insert(numbers.begin(), numbers.end());
     }
 
@@ -108,34 +108,34 @@ TEST(StreamTest, GivesEachSampleOnceOverRanksAndWorkers) {
 }
 
 TEST(StreamTest, DrawsTheSameEachTimeAndAnewInEachEpochRankAndWorker) {
-  const auto loader = make(Plain{12}, 3);
+  const auto loader = make_streamed(Plain{12}, 3);
   const Numbers first = loop(loader);
   const Numbers second = loop(loader);
 
-  EXPECT_EQ(first, loop(make(Plain{12}, 3)));
+  EXPECT_EQ(first, loop(make_streamed(Plain{12}, 3)));
   EXPECT_EQ(second.front(), 1000);
   EXPECT_NE(first[1], second[1]);
   EXPECT_NE(first[1], first[5]) << "another worker's";
-  EXPECT_NE(first[1], loop(make(Plain{12}, 3, {2, 1}))[1]) << "another rank's";
+  EXPECT_NE(first[1], loop(make_streamed(Plain{12}, 3, {2, 1}))[1]) << "another rank's";
 }
 
 TEST(StreamTest, LeavesOutBatchesThatAreNotFullWhereItIsTold) {
-  EXPECT_THAT(numbers_of(loop(make(Plain{7}, 0, {}, 3, Remainder::kDrop))), ElementsAre(0, 1, 2, 3, 4, 5));
+  EXPECT_THAT(numbers_of(loop(make_streamed(Plain{7}, 0, {}, 3, Remainder::kDrop))), ElementsAre(0, 1, 2, 3, 4, 5));
 }
 
 /// Stops after each possible number of batches, and resumes; all must equal the unbroken run of two epochs.
 template <class D>
 void expect_resumes(int64_t count, int num_workers, Strategy::DataShare share) {
-  const auto unbroken = make(D{count}, num_workers, share);
+  const auto unbroken = make_streamed(D{count}, num_workers, share);
   Numbers expected = loop(unbroken);
   const auto batches = static_cast<int64_t>(expected.size());
   const Numbers second = loop(unbroken);
   expected.insert(expected.end(), second.begin(), second.end());
   for (int64_t stop = 0; stop < batches; ++stop) {
-    const auto stopped = make(D{count}, num_workers, share);
+    const auto stopped = make_streamed(D{count}, num_workers, share);
     Numbers given = loop(stopped, stop);
     if (static_cast<int64_t>(given.size()) == batches) break;  // beyond the epoch
-    auto resumed = make(D{count}, num_workers, share);
+    auto resumed = make_streamed(D{count}, num_workers, share);
     resumed.load_state_dict(stopped.state_dict());
     EXPECT_EQ(resumed.position(), stop);
     for (int epoch = 0; epoch < 2; ++epoch) {
@@ -157,10 +157,10 @@ TEST(StreamTest, ResumesWithTheNextBatchWhereverItStopped) {
 
 TEST(StreamTest, ReadsOnlyWhatIsLeftWhereStreamsKnowTheirPlace) {
   for (const int num_workers : {0, 2}) {
-    const auto stopped = make(Stateful{40}, num_workers);
+    const auto stopped = make_streamed(Stateful{40}, num_workers);
     loop(stopped, 10);
     std::atomic<int> reads = 0;
-    auto resumed = make(Stateful{40, &reads}, num_workers);
+    auto resumed = make_streamed(Stateful{40, &reads}, num_workers);
     resumed.load_state_dict(stopped.state_dict());
 
     loop(resumed);
@@ -170,9 +170,9 @@ TEST(StreamTest, ReadsOnlyWhatIsLeftWhereStreamsKnowTheirPlace) {
 }
 
 TEST(StreamTest, TakesAnotherRanksStateByReadingUpToThere) {
-  const auto of_rank_0 = make(Stateful{40}, 2, {2, 0});
+  const auto of_rank_0 = make_streamed(Stateful{40}, 2, {2, 0});
   loop(of_rank_0, 4);
-  auto rank_1 = make(Stateful{40}, 2, {2, 1});
+  auto rank_1 = make_streamed(Stateful{40}, 2, {2, 1});
   const Numbers whole = loop(rank_1);
 
   rank_1.load_state_dict(of_rank_0.state_dict());
@@ -181,12 +181,12 @@ TEST(StreamTest, TakesAnotherRanksStateByReadingUpToThere) {
 }
 
 TEST(StreamTest, GoesOnWithTheNextEpochAfterTheEnd) {
-  const auto loader = make(Plain{4}, 1);
+  const auto loader = make_streamed(Plain{4}, 1);
   std::vector<int64_t> epochs;
   for (const int64_t epoch : loader.epochs(2)) {
     loop(loader);
     epochs.push_back(epoch);
-    auto resumed = make(Plain{4}, 3);  // at the end of an epoch the number of workers may change
+    auto resumed = make_streamed(Plain{4}, 3);  // at the end of an epoch the number of workers may change
     resumed.load_state_dict(loader.state_dict());
     EXPECT_EQ(numbers_of(loop(resumed)).front(), 1000 * (epoch + 1));
   }
@@ -195,10 +195,10 @@ TEST(StreamTest, GoesOnWithTheNextEpochAfterTheEnd) {
 }
 
 TEST(StreamTest, RefusesToGoOnInTheMiddleWithStreamsCutOtherwise) {
-  const auto stopped = make(Plain{40}, 2, {2, 0});
+  const auto stopped = make_streamed(Plain{40}, 2, {2, 0});
   loop(stopped, 1);
-  auto with_more_workers = make(Plain{40}, 3, {2, 0});
-  auto with_more_ranks = make(Plain{40}, 2, {3, 0});
+  auto with_more_workers = make_streamed(Plain{40}, 3, {2, 0});
+  auto with_more_ranks = make_streamed(Plain{40}, 2, {3, 0});
 
   EXPECT_THROW(with_more_workers.load_state_dict(stopped.state_dict()), UsageError);
   EXPECT_THROW(with_more_ranks.load_state_dict(stopped.state_dict()), UsageError);

@@ -7,6 +7,12 @@
 
 namespace fabric {
 
+/// When the checksums of a checkpoint are compared with its data.
+enum class Verify {
+  kFull,        ///< all of them before anything is given out
+  kFirstTouch,  ///< that of a tensor when it is taken first: what is not taken is neither read nor verified
+};
+
 /// Writes and reads whole checkpoints. Called by one rank (save, remove) or by each (load).
 class FABRIC_API CheckpointIO {
  public:
@@ -16,9 +22,11 @@ class FABRIC_API CheckpointIO {
   /// Writes `checkpoint` to `path` so that either all of it is there afterwards or nothing changed. Makes the directories
   /// above. Throws SystemError with the path and the cause.
   virtual void save(const Value& checkpoint, const std::string& path) = 0;
-  /// Returns what was saved, tensors on the CPU. Throws UsageError if `path` is not there or is no checkpoint, SystemError if it
-  /// cannot be read or is damaged. Executes nothing of what it reads.
-  virtual Value load(const std::string& path) = 0;
+  /// Returns what was saved, tensors on the CPU. They may lie in the mapped file, where a change of theirs is private: do not cut
+  /// the file short or write into it while they live; it may be replaced or removed. Throws UsageError if `path` is not there
+  /// or is no checkpoint, SystemError if it cannot be read or is damaged. Executes nothing of what it reads.
+  virtual Value load(const std::string& path, Verify verify) = 0;
+  Value load(const std::string& path) { return load(path, Verify::kFull); }
   /// Removes the checkpoint; nothing happens if there is none.
   virtual void remove(const std::string& path) = 0;
 };

@@ -18,6 +18,7 @@
 #include "fabric/accelerator.h"
 #include "fabric/arguments.h"
 #include "fabric/callback.h"
+#include "fabric/checkpoint_io.h"
 #include "fabric/data_loader.h"
 #include "fabric/environment.h"
 #include "fabric/error.h"
@@ -245,7 +246,9 @@ class FABRIC_API Fabric {
   void log_dict(const std::map<std::string, double>& metrics, std::optional<int64_t> step = {});
   void log_dict(const std::map<std::string, at::Tensor>& metrics, std::optional<int64_t> step = {});
 
-  /// Saves `state`, and beside it what Fabric needs to go on from there (entry "fabric"); returns the absolute path. A relative one refers to the run's checkpoints/. Rank 0 writes; returns on
+  /// Saves `state`, and beside it what Fabric needs to go on from there (entry "fabric"); returns the absolute path. A relative
+  /// one refers to the run's checkpoints/. The file is of the kind that Options::checkpoint_io says; where that is "torch", a
+  /// name that ends in .safetensors makes it one of those. Rank 0 writes; returns on
   /// all ranks when the file is there. Collective. Throws UsageError if `filter` names an entry that the state lacks,
   /// SystemError if the file cannot be written (PeerError on the other ranks).
   std::string save(const std::string& path, const State& state, const StateFilter& filter = {});
@@ -253,9 +256,26 @@ class FABRIC_API Fabric {
   /// All is checked before anything is loaded: if a rank finds the checkpoint damaged or unfit, no object of any rank changes.
   /// Throws UsageError if the checkpoint lacks an entry (without `strict` its object stays as it is) or does not fit an
   /// object, SystemError if it is damaged; PeerError on the other ranks.
-  Dict load(const std::string& path, State& state, bool strict = true);
-  /// Returns the whole checkpoint, tensors on the CPU. Each rank reads the file. Collective.
-  Value load(const std::string& path);
+  /// With Verify::kFirstTouch only what `state` names is read and verified now.
+  Dict load(const std::string& path, State& state, bool strict = true, Verify verify = Verify::kFull);
+  /// Returns the whole checkpoint, tensors on the CPU; they lie in the mapped file (CheckpointIO::load()). Each rank reads the
+  /// file. Collective.
+  Value load(const std::string& path, Verify verify = Verify::kFull);
+
+  /// Loads one object from a file that holds its state alone, as torch.save(model.state_dict(), path) writes it, or from
+  /// safetensors. Without `strict` a module may have more or less than the file. Not collective: each rank that calls it reads
+  /// the file. Nothing changes unless all of it is sound and fits. Throws UsageError if it does not fit, SystemError if it is
+  /// damaged.
+  template <Saveable T>
+  void load_raw(const std::string& path, T& object, bool strict = true) {
+    load_raw(path, [&object, strict](const Value& value) {
+      if constexpr (requires { object.prepare_load(value, strict); }) {
+        return object.prepare_load(value, strict);
+      } else {
+        return prepare_to_load(object, value);
+      }
+    });
+  }
 
   /// Calls a hook on every registered callback that is of the hook's class, in order: fabric.call(&EarlyStop::on_epoch_end, 3).
   template <class C, class R, class... P, class... A>
@@ -288,6 +308,7 @@ class FABRIC_API Fabric {
   void print_line(std::string line) const;
   const std::vector<std::shared_ptr<Callback>>& callbacks() const;
   std::string checkpoint_path(const std::string& path) const;
+  void load_raw(const std::string& path, const std::function<PendingLoad(const Value&)>& prepare);
   /// Writes what is logged still and closes the loggers; `status` is "success" or "failed".
   void finalize(const std::string& status);
 
