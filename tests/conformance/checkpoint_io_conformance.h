@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <limits>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -55,6 +57,23 @@ TEST_P(CheckpointIOConformanceTest, GivesBackEveryKindOfValue) {
   EXPECT_EQ(loaded.at("list").to_list()[0].to_int(), 1);
   EXPECT_TRUE(loaded.at("list").to_list()[1].to_list().empty());
   EXPECT_TRUE(loaded.at("list").to_list()[2].to_dict().empty());
+}
+
+TEST_P(CheckpointIOConformanceTest, ListsWhatStandsInADirectory) {
+  EXPECT_TRUE(io_->list(directory_.file("not/there/yet")).empty());
+  io_->save(Dict{{"a", 1}}, path_);
+  io_->save(Dict{{"a", 2}}, directory_.file("not/there/yet/epoch-2"));
+
+  std::map<std::string, double> listed;
+  for (const StoredCheckpoint& one : io_->list(directory_.file("not/there/yet"))) listed[one.path] = one.written_at;
+
+  ASSERT_EQ(listed.size(), 2u);
+  const double now = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+  for (const std::string& path : {path_, directory_.file("not/there/yet/epoch-2")}) {
+    ASSERT_EQ(listed.count(path), 1u) << path;
+    EXPECT_NEAR(listed[path], now, 60.0);
+    EXPECT_EQ(io_->load(path).at("a").kind(), "int");
+  }
 }
 
 TEST_P(CheckpointIOConformanceTest, KeepsTheOrderOfKeys) {

@@ -23,19 +23,7 @@ constexpr std::string_view kPrefix = "step-";
 constexpr std::string_view kSuffix = ".ckpt";
 constexpr const char* kBestName = "best.ckpt";
 
-/// Returns what stands in `directory` but links, and files that are hidden as those are which are being written.
-std::vector<fs::path> entries_of(const std::string& directory) {
-  std::vector<fs::path> entries;
-  std::error_code error;
-  for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
-    std::error_code ignored;
-    if (!entry->is_symlink(ignored) && entry->path().filename().string().front() != '.') entries.push_back(entry->path());
-  }
-  if (error && error != std::errc::no_such_file_or_directory) {
-    throw SystemError(concat("cannot list the run's checkpoints in '", directory, "': ", error.message()));
-  }
-  return entries;
-}
+std::string file_name_of(const std::string& path) { return fs::path(path).filename().string(); }
 
 }  // namespace
 
@@ -51,22 +39,12 @@ std::optional<int64_t> RunCheckpoints::step_of(const std::string& name) {
 }
 
 std::vector<std::string> RunCheckpoints::newest_first() const {
-  struct Written {
-    fs::file_time_type time;
-    int64_t step;
-    std::string path;
-  };
-  std::vector<Written> all;
-  for (const fs::path& path : entries_of(directory_)) {
-    std::error_code error;
-    const auto time = fs::last_write_time(path, error);
-    if (!error) all.push_back({time, step_of(path.filename().string()).value_or(-1), path.string()});
-  }
-  // A file system may know seconds only.
-  std::sort(all.begin(), all.end(),
-            [](const Written& a, const Written& b) { return std::tie(a.time, a.step) > std::tie(b.time, b.step); });
+  std::vector<StoredCheckpoint> all = io_.list(directory_);
+  // A store may know seconds only.
+  const auto age = [](const StoredCheckpoint& one) { return std::pair(one.written_at, step_of(file_name_of(one.path))); };
+  std::sort(all.begin(), all.end(), [&age](const auto& a, const auto& b) { return age(a) > age(b); });
   std::vector<std::string> paths;
-  for (Written& one : all) paths.push_back(std::move(one.path));
+  for (StoredCheckpoint& one : all) paths.push_back(std::move(one.path));
   return paths;
 }
 
@@ -92,12 +70,12 @@ void RunCheckpoints::after_save(int64_t step, std::optional<double> metric) {
 void RunCheckpoints::find_kept() {
   if (kept_) return;
   kept_.emplace();
-  for (const fs::path& path : entries_of(directory_)) {
-    const auto step = step_of(path.filename().string());
+  for (const StoredCheckpoint& one : io_.list(directory_)) {
+    const auto step = step_of(file_name_of(one.path));
     if (!step) continue;
     std::optional<double> metric;
     try {
-      if (!policy_.best.empty()) metric = saved_metric(io_.load(path.string(), Verify::kFirstTouch), policy_.best);
+      if (!policy_.best.empty()) metric = saved_metric(io_.load(one.path, Verify::kFirstTouch), policy_.best);
     } catch (const Error&) {
     }
     kept_->push_back({*step, metric});
@@ -116,7 +94,9 @@ std::vector<RunCheckpoints::Kept> RunCheckpoints::best_first() const {
   return best;
 }
 
+// Where they are files; a store elsewhere has no links.
 void RunCheckpoints::point_best_at(int64_t step) const {
+  if (!fs::exists(concat(directory_, '/', name_of(step)))) return;
   const std::string fresh = concat(directory_, "/.", kBestName, '.', ::getpid());
   std::error_code error;
   fs::remove(fresh, error);
