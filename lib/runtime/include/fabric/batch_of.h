@@ -110,7 +110,7 @@ class CollatedDataset {
 };
 
 template <class D, class F>
-requires IndexedDataset<D>&& std::invocable<const F&, std::vector<SampleOf<D>>> CollatedDataset<D, F> collate_with(
+requires IndexedDataset<D> && std::invocable<const F&, std::vector<SampleOf<D>>> CollatedDataset<D, F> collate_with(
     D dataset, F function) {
   return {std::move(dataset), std::move(function)};
 }
