@@ -147,6 +147,13 @@ TEST(CollateWithTest, MakesBatchesWithAFunction) {
 
   EXPECT_EQ(*loader.begin(), "01");
   EXPECT_EQ(*of_libtorch.begin(), 2);
+  const auto add_one = [](data::Example<> example) { return data::Example<>(example.data, example.target + 1); };
+  const auto last_target = [](const std::vector<data::Example<>>& samples) {
+    return samples.back().target.item<int64_t>();
+  };
+  const auto of_batches =
+      loader_over(collate_with(Squares().map(data::transforms::Lambda<data::Example<>>(add_one)), last_target), 1);
+  EXPECT_EQ(*of_batches.begin(), 2);
 }
 
 }  // namespace

@@ -82,7 +82,7 @@ TEST(TrainingResumeTest, GivesTheWeightsOfTheUnbrokenTrainingBitForBit) {
   EXPECT_EQ(unbroken.at(0), unbroken.at(1));
   EXPECT_EQ(on_two_ranks({.num_workers = 3}), unbroken);
   for (const int num_workers : {0, 3}) {
-    for (int repeat = 0; repeat < testing::repeats(2); ++repeat) {
+    for (int repeat = 0; repeat < testing::repeats(5); ++repeat) {
       const auto stop = std::uniform_int_distribution<int64_t>(1, kEpochs * kStepsOfEpoch)(random);
       const std::string checkpoint =
           directory.file(std::to_string(num_workers) + "-" + std::to_string(repeat) + ".ckpt");
