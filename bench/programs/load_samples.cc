@@ -53,7 +53,8 @@ class Images {
   static torch::Tensor decode(const std::string& path) {
     png_image image{};
     image.version = PNG_IMAGE_VERSION;
-    if (png_image_begin_read_from_file(&image, path.c_str()) == 0) throw fabric::SystemError(path + ": " + image.message);
+    if (png_image_begin_read_from_file(&image, path.c_str()) == 0)
+      throw fabric::SystemError(path + ": " + image.message);
     image.format = PNG_FORMAT_RGB;
     torch::Tensor pixels = torch::empty({image.height, image.width, 3}, torch::kByte);
     if (png_image_finish_read(&image, nullptr, pixels.data_ptr<uint8_t>(), 0, nullptr) == 0) {

@@ -18,7 +18,8 @@ uint64_t seed_everything(uint64_t seed) {
 
 std::vector<uint64_t> generate_seed_sequence(uint64_t base_seed, int worker, int global_rank, size_t count) {
   if (worker < 0 || global_rank < 0) {
-    throw UsageError(concat("a worker's number and its rank must be at least 0, but are ", worker, " and ", global_rank));
+    throw UsageError(
+        concat("a worker's number and its rank must be at least 0, but are ", worker, " and ", global_rank));
   }
   // Python shifts the whole number, which has up to 95 bits, once before it cuts it to 64.
   const unsigned __int128 place = (static_cast<unsigned __int128>(base_seed) << 32) |

@@ -103,8 +103,9 @@ class BatchPipeline::Workers {
   /// Returns the turn that `worker` is to make, when there is room for it; nullopt if all is to end.
   std::optional<int64_t> claim(int worker, std::optional<int64_t> before) {
     std::unique_lock lock(mutex_);
-    const int64_t first = options_.first_turn + (worker - options_.first_turn % options_.num_workers + options_.num_workers) %
-                                                    options_.num_workers;
+    const int64_t first =
+        options_.first_turn +
+        (worker - options_.first_turn % options_.num_workers + options_.num_workers) % options_.num_workers;
     const auto next = [&] {
       if (!options_.fixed_turns) return claimed_;
       return before ? *before + options_.num_workers : first;

@@ -14,7 +14,9 @@ const c10::impl::DeviceGuardImplInterface* streams_of(c10::Device device) {
 class CurrentStream {
  public:
   CurrentStream(const c10::impl::DeviceGuardImplInterface& device, c10::Stream stream)
-      : device_(device), device_before_(device.exchangeDevice(stream.device())), before_(device.exchangeStream(stream)) {}
+      : device_(device),
+        device_before_(device.exchangeDevice(stream.device())),
+        before_(device.exchangeStream(stream)) {}
   CurrentStream(const CurrentStream&) = delete;
   CurrentStream& operator=(const CurrentStream&) = delete;
   ~CurrentStream() {

@@ -13,8 +13,7 @@ namespace {
 void check_indices(const std::vector<int64_t>& indices, int64_t dataset_size, const char* source) {
   for (const int64_t index : indices) {
     if (index >= 0 && index < dataset_size) continue;
-    throw UsageError(
-        concat("a ", source, " must give indices from 0 to ", dataset_size - 1, ", but gave ", index));
+    throw UsageError(concat("a ", source, " must give indices from 0 to ", dataset_size - 1, ", but gave ", index));
   }
 }
 

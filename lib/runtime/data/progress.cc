@@ -19,7 +19,7 @@ constexpr size_t kColumns = 79;
 
 /// "0:05", "12:34", "1:02:03".
 std::string duration_text(double seconds) {
-  const auto whole = static_cast<int64_t>(std::min(std::ceil(seconds), 359'999.0));
+  const auto whole = static_cast<int64_t>(std::min(std::ceil(seconds - 0.001), 359'999.0));
   std::ostringstream text;
   if (whole >= 3600) text << whole / 3600 << (whole / 60 % 60 < 10 ? ":0" : ":");
   text << whole / 60 % 60 << (whole % 60 < 10 ? ":0" : ":") << whole % 60;

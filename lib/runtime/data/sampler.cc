@@ -44,10 +44,7 @@ std::vector<int64_t> SequentialSampler::order(int64_t) const {
 }
 
 RandomSampler::RandomSampler(int64_t size, uint64_t seed, const Draws& draws)
-    : size_(size),
-      seed_(seed),
-      num_samples_(draws.num_samples.value_or(size)),
-      replacement_(draws.replacement) {
+    : size_(size), seed_(seed), num_samples_(draws.num_samples.value_or(size)), replacement_(draws.replacement) {
   if (size < 0 || num_samples_ < 0 || (size == 0 && num_samples_ > 0)) {
     throw UsageError(concat("a sampler must draw at least 0 samples from at least 1, but is to draw ", num_samples_,
                             " from ", size));

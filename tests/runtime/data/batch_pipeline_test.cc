@@ -154,9 +154,7 @@ TEST(BatchPipelineTest, TakesFixedTurnsAndPassesOverWorkersThatHaveEnded) {
   EXPECT_THAT(in_turn({0, 0, 0}), ::testing::ElementsAre());
 }
 
-TEST(BatchPipelineTest, TakesFixedTurnsForLong) {
-  EXPECT_EQ(in_turn({500, 1, 2000}).size(), 2501U);
-}
+TEST(BatchPipelineTest, TakesFixedTurnsForLong) { EXPECT_EQ(in_turn({500, 1, 2000}).size(), 2501U); }
 
 TEST(BatchPipelineTest, GoesOnWithAWorkerWhoseTurnFailed) {
   for (const int num_workers : {0, 1}) {

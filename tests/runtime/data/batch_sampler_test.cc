@@ -36,7 +36,8 @@ DataLoaderOptions with(Batches batches, Remainder remainder = Remainder::kPad, i
 TEST(BatchSamplerTest, CutsTheOrderOfASampler) {
   const auto order = std::make_shared<SubsetSampler>(Indices{4, 3, 2, 1, 0});
 
-  EXPECT_THAT(ConsecutiveBatchSampler(order, 2, false).batches(0), ElementsAre(Indices{4, 3}, Indices{2, 1}, Indices{0}));
+  EXPECT_THAT(ConsecutiveBatchSampler(order, 2, false).batches(0),
+              ElementsAre(Indices{4, 3}, Indices{2, 1}, Indices{0}));
   EXPECT_THAT(ConsecutiveBatchSampler(order, 2, true).batches(0), ElementsAre(Indices{4, 3}, Indices{2, 1}));
   EXPECT_THAT(ConsecutiveBatchSampler(order, 5, true).batches(0), ElementsAre(Indices{4, 3, 2, 1, 0}));
   EXPECT_THROW(ConsecutiveBatchSampler(order, 0, true), UsageError);
@@ -48,7 +49,8 @@ TEST(BatchSamplerTest, GivesALoaderItsBatches) {
     const auto loader = make_loader(9, with(kFive, Remainder::kPad, num_workers));
 
     EXPECT_EQ(batches_of(loader), kFive);
-    EXPECT_THAT(batches_of(loader), ElementsAre(Indices{1, 2}, Indices{3, 4, 5}, Indices{6, 7}, Indices{8}, Indices{0}));
+    EXPECT_THAT(batches_of(loader),
+                ElementsAre(Indices{1, 2}, Indices{3, 4, 5}, Indices{6, 7}, Indices{8}, Indices{0}));
     EXPECT_EQ(loader.size(), 5);
   }
 }

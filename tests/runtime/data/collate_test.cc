@@ -78,7 +78,8 @@ TEST(CollateTest, TakesTensorsThatAreNoPlainBytes) {
   const at::Tensor transposed = torch::arange(6).view({2, 3}).t();
   const at::Tensor mixed = collate<at::Tensor>({torch::ones({2}), torch::ones({2}, torch::kInt), torch::zeros({2})});
 
-  EXPECT_TRUE(at::equal(collate<at::Tensor>({transposed, transposed.contiguous()}), at::stack({transposed, transposed})));
+  EXPECT_TRUE(
+      at::equal(collate<at::Tensor>({transposed, transposed.contiguous()}), at::stack({transposed, transposed})));
   EXPECT_EQ(mixed.scalar_type(), at::kFloat);
   EXPECT_EQ(mixed.sizes(), at::IntArrayRef({3, 2}));
   EXPECT_EQ(collate<at::Tensor>({torch::zeros({0}), torch::zeros({0})}).sizes(), at::IntArrayRef({2, 0}));
@@ -102,7 +103,8 @@ struct Scene {
 FABRIC_TENSORS(Scene, &Scene::image, &Scene::masks)
 
 TEST(CollateTest, TakesTypesOfNamedTensors) {
-  const Scene batch = collate<Scene>({{torch::zeros({2}), {torch::ones({3})}}, {torch::ones({2}), {torch::zeros({3})}}});
+  const Scene batch =
+      collate<Scene>({{torch::zeros({2}), {torch::ones({3})}}, {torch::ones({2}), {torch::zeros({3})}}});
 
   EXPECT_EQ(batch.image.sizes(), at::IntArrayRef({2, 2}));
   EXPECT_EQ(batch.masks.at(0).sizes(), at::IntArrayRef({2, 3}));
@@ -111,8 +113,8 @@ TEST(CollateTest, TakesTypesOfNamedTensors) {
 
 TEST(CollateTest, PadsWhatDiffersInLength) {
   using Sample = std::pair<Ragged, int>;
-  const auto [text, label] =
-      collate<Sample>({{{torch::tensor({1, 2, 3}), -1}, 0}, {{torch::tensor({4})}, 1}, {{torch::tensor(std::vector<int64_t>())}, 2}});
+  const auto [text, label] = collate<Sample>(
+      {{{torch::tensor({1, 2, 3}), -1}, 0}, {{torch::tensor({4})}, 1}, {{torch::tensor(std::vector<int64_t>())}, 2}});
 
   EXPECT_TRUE(at::equal(text.data, torch::tensor({{1, 2, 3}, {4, -1, -1}, {-1, -1, -1}})));
   EXPECT_TRUE(at::equal(text.lengths, torch::tensor({3, 1, 0})));

@@ -122,6 +122,21 @@ TEST(DataLoaderTest, RunsTwoLoopsAtOnce) {
   EXPECT_EQ(loader.epoch(), 1);
 }
 
+TEST(DataLoaderTest, StaysAtItsEnd) {
+  for (const int num_workers : {0, 2}) {
+    const auto loader = make_loader(3, {.batch_size = 2, .num_workers = num_workers});
+    auto iterator = loader.begin();
+    ++iterator;
+    for (int i = 0; i < 3; ++i) {
+      ++iterator;
+      EXPECT_TRUE(iterator == loader.end());
+    }
+    EXPECT_EQ(loader.position(), 3);
+    EXPECT_EQ(loop(loader).size(), 3U);
+    EXPECT_EQ(loader.epoch(), 1);
+  }
+}
+
 TEST(DataLoaderTest, OwnsTheEpochs) {
   const auto loader = make_loader(4, {.batch_size = 4, .shuffle = true});
   std::vector<int64_t> epochs;

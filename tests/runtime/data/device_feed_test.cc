@@ -107,7 +107,8 @@ TEST(DeviceFeedTest, CopiesAtOnceWhereTheDeviceHasNoStreams) {
 
 TEST(DeviceFeedTest, TakesPageLockingWithoutAnAcceleratorInALoader) {
   for (const int num_workers : {0, 2}) {
-    const auto loader = fabric::testing::make_loader(4, {.batch_size = 2, .num_workers = num_workers, .pin_memory = true});
+    const auto loader =
+        fabric::testing::make_loader(4, {.batch_size = 2, .num_workers = num_workers, .pin_memory = true});
 
     EXPECT_THAT(fabric::testing::loop(loader), ElementsAre(0, 1, 2, 3));
   }

@@ -48,10 +48,9 @@ TEST(ProgressTest, WritesALineEveryFiveSecondsWhereThereIsNoTerminal) {
     }
   }
 
-  EXPECT_THAT(screen.written,
-              ElementsAre("epoch 0  batch 50/4000  1 %  10 batches/s  6:35 left\n",
-                          "epoch 0  batch 100/4000  2 %  10 batches/s  6:30 left\n",
-                          "epoch 0  batch 110/4000  2 %  10 batches/s  6:29 left\n"));
+  EXPECT_THAT(screen.written, ElementsAre("epoch 0  batch 50/4000  1 %  10 batches/s  6:35 left\n",
+                                          "epoch 0  batch 100/4000  2 %  10 batches/s  6:30 left\n",
+                                          "epoch 0  batch 110/4000  2 %  10 batches/s  6:29 left\n"));
 }
 
 TEST(ProgressTest, IsSilentOverAShortLoopWhereThereIsNoTerminal) {

@@ -29,12 +29,12 @@ namespace {
 using detail::SampleRandomness;
 
 /// Draws in all the ways in which transforms do, without a generator.
-at::Tensor draw() {
+at::Tensor draw_in_all_ways() {
   const at::Tensor ones = at::ones({4});
   return at::stack({at::rand({4}), at::randn({4}), at::randint(100, {4}).to(at::kFloat), at::randperm(4).to(at::kFloat),
                     at::dropout(ones, 0.5, true), at::bernoulli(ones / 2), at::rand_like(ones), at::normal(ones, 1.0),
-                    at::multinomial(ones, 4, true).to(at::kFloat), at::empty({4}).uniform_(), at::empty({4}).exponential_(),
-                    at::empty({4}).geometric_(0.5)});
+                    at::multinomial(ones, 4, true).to(at::kFloat), at::empty({4}).uniform_(),
+                    at::empty({4}).exponential_(), at::empty({4}).geometric_(0.5)});
 }
 
 /// A dataset that knows nothing of contexts.
@@ -42,12 +42,12 @@ struct Careless {
   size_t size() const { return 20; }
   at::Tensor get(size_t index) const {
     if (index == fails_at) throw std::out_of_range("no such sample");
-    return draw();
+    return draw_in_all_ways();
   }
   size_t fails_at = SIZE_MAX;
 };
 
-DataLoader<Careless> make_careless(int num_workers, Careless dataset = {}) {
+DataLoader<Careless> careless_loader(int num_workers, Careless dataset = {}) {
   return DataLoader<Careless>(dataset, {.batch_size = 3, .num_workers = num_workers}, {}, c10::Device("cpu"), 11);
 }
 
@@ -58,23 +58,23 @@ at::Tensor whole_epoch(const DataLoader<Careless>& loader) {
 }
 
 TEST(SampleRandomnessTest, GivesDatasetsThatDrawFromTheDefaultGeneratorTheSameDataWhateverTheWorkers) {
-  const at::Tensor expected = whole_epoch(make_careless(0));
+  const at::Tensor expected = whole_epoch(careless_loader(0));
 
-  for (const int num_workers : {0, 1, 3}) EXPECT_TRUE(at::equal(whole_epoch(make_careless(num_workers)), expected));
+  for (const int num_workers : {0, 1, 3}) EXPECT_TRUE(at::equal(whole_epoch(careless_loader(num_workers)), expected));
   EXPECT_FALSE(at::equal(expected[0], expected[1]));
-  const auto loader = make_careless(1);
+  const auto loader = careless_loader(1);
   whole_epoch(loader);
   EXPECT_FALSE(at::equal(whole_epoch(loader), expected)) << "the second epoch must draw anew";
 }
 
 TEST(SampleRandomnessTest, LeavesTheTrainersNumbersAlone) {
   at::manual_seed(1);
-  const at::Tensor expected = at::cat({draw(), draw()});
+  const at::Tensor expected = at::cat({draw_in_all_ways(), draw_in_all_ways()});
   for (const int num_workers : {0, 2}) {
     at::manual_seed(1);
     std::vector<at::Tensor> drawn;
-    for ([[maybe_unused]] auto& batch : make_careless(num_workers)) {
-      drawn.push_back(draw());
+    for ([[maybe_unused]] auto& batch : careless_loader(num_workers)) {
+      drawn.push_back(draw_in_all_ways());
       if (drawn.size() == 2) break;
     }
 
@@ -84,12 +84,12 @@ TEST(SampleRandomnessTest, LeavesTheTrainersNumbersAlone) {
 
 TEST(SampleRandomnessTest, EndsWithASampleThatFails) {
   at::manual_seed(1);
-  const at::Tensor expected = draw();
+  const at::Tensor expected = draw_in_all_ways();
   at::manual_seed(1);
 
-  EXPECT_THROW(whole_epoch(make_careless(0, {.fails_at = 1})), std::out_of_range);
+  EXPECT_THROW(whole_epoch(careless_loader(0, {.fails_at = 1})), std::out_of_range);
 
-  EXPECT_TRUE(at::equal(draw(), expected));
+  EXPECT_TRUE(at::equal(draw_in_all_ways(), expected));
 }
 
 TEST(SampleRandomnessTest, LeavesAGeneratorThatIsGivenAlone) {

@@ -55,9 +55,7 @@ class SamplerPeerTest : public ::testing::Test {
   }
 
   /// Returns what each rank gets of an order that Lightning Fabric deals out.
-  static Ranks dealt(const Sampler& sampler, const Json& told) {
-    return dealt(sampler, told, Remainder::kPad);
-  }
+  static Ranks dealt(const Sampler& sampler, const Json& told) { return dealt(sampler, told, Remainder::kPad); }
   static Ranks dealt(const Sampler& sampler, const Json& told, Remainder remainder) {
     const int world = told.at("world");
     Ranks ranks;

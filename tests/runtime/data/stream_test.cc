@@ -17,7 +17,7 @@ namespace {
 
 using fabric::testing::to_vector;
 using ::testing::ElementsAre;
-using Numbers = std::vector<int64_t>;
+using Integers = std::vector<int64_t>;
 using Sample = std::pair<int64_t, at::Tensor>;
 
 /// Gives 1000 * epoch + 0, 1, 2, ... with a number that is drawn, every num_parts-th of them.
@@ -60,8 +60,8 @@ using Plain = Counting<CountingStream>;
 using Stateful = Counting<StatefulCountingStream>;
 
 template <class D>
-DataLoader<D> make_streamed(D dataset, int num_workers, Strategy::DataShare share = {}, int64_t batch_size = 2,
-                   Remainder remainder = Remainder::kPad) {
+DataLoader<D> make_stream_loader(D dataset, int num_workers, Strategy::DataShare share = {}, int64_t batch_size = 2,
+                                 Remainder remainder = Remainder::kPad) {
   return DataLoader<D>(std::move(dataset),
                        {.batch_size = batch_size, .remainder = remainder, .num_workers = num_workers}, share,
                        c10::Device("cpu"), 5);
@@ -69,19 +69,19 @@ DataLoader<D> make_streamed(D dataset, int num_workers, Strategy::DataShare shar
 
 /// Returns the numbers of one loop with what was drawn for each; leaves it after `most` batches.
 template <class D>
-Numbers loop(const DataLoader<D>& loader, int64_t most = 1'000'000) {
-  Numbers result;
+Integers read_stream(const DataLoader<D>& loader, int64_t most = 1'000'000) {
+  Integers result;
   if (most == 0) return result;
   for (auto& [numbers, drawn] : loader) {
-    const Numbers both = to_vector(at::stack({numbers, drawn}, 1));
+    const Integers both = to_vector(at::stack({numbers, drawn}, 1));
     result.insert(result.end(), both.begin(), both.end());
     if (--most == 0) break;
   }
   return result;
 }
 
-Numbers numbers_of(const Numbers& with_drawn) {
-  Numbers numbers;
+Integers numbers_of(const Integers& with_drawn) {
+  Integers numbers;
   for (size_t i = 0; i < with_drawn.size(); i += 2) numbers.push_back(with_drawn[i]);
   return numbers;
 }
@@ -90,15 +90,15 @@ static_assert(StreamedDataset<Plain> && !IndexedDataset<Plain>);
 static_assert(!StatefulStream<CountingStream> && StatefulStream<StatefulCountingStream>);
 
 TEST(StreamTest, GivesBatchesOfTheWorkersStreamsInTurn) {
-  EXPECT_THAT(numbers_of(loop(make_streamed(Plain{7}, 0))), ElementsAre(0, 1, 2, 3, 4, 5, 6));
-  EXPECT_THAT(numbers_of(loop(make_streamed(Plain{11}, 2))), ElementsAre(0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9));
+  EXPECT_THAT(numbers_of(read_stream(make_stream_loader(Plain{7}, 0))), ElementsAre(0, 1, 2, 3, 4, 5, 6));
+  EXPECT_THAT(numbers_of(read_stream(make_stream_loader(Plain{11}, 2))), ElementsAre(0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9));
 }
 
 TEST(StreamTest, GivesEachSampleOnceOverRanksAndWorkers) {
   for (const int num_workers : {0, 1, 3}) {
     std::multiset<int64_t> given;
     for (const int rank : {0, 1, 2}) {
-      const Numbers numbers = numbers_of(loop(make_streamed(Plain{100}, num_workers, {3, rank})));
+      const Integers numbers = numbers_of(read_stream(make_stream_loader(Plain{100}, num_workers, {3, rank})));
       given.insert(numbers.begin(), numbers.end());
     }
 
@@ -108,38 +108,39 @@ TEST(StreamTest, GivesEachSampleOnceOverRanksAndWorkers) {
 }
 
 TEST(StreamTest, DrawsTheSameEachTimeAndAnewInEachEpochRankAndWorker) {
-  const auto loader = make_streamed(Plain{12}, 3);
-  const Numbers first = loop(loader);
-  const Numbers second = loop(loader);
+  const auto loader = make_stream_loader(Plain{12}, 3);
+  const Integers first = read_stream(loader);
+  const Integers second = read_stream(loader);
 
-  EXPECT_EQ(first, loop(make_streamed(Plain{12}, 3)));
+  EXPECT_EQ(first, read_stream(make_stream_loader(Plain{12}, 3)));
   EXPECT_EQ(second.front(), 1000);
   EXPECT_NE(first[1], second[1]);
   EXPECT_NE(first[1], first[5]) << "another worker's";
-  EXPECT_NE(first[1], loop(make_streamed(Plain{12}, 3, {2, 1}))[1]) << "another rank's";
+  EXPECT_NE(first[1], read_stream(make_stream_loader(Plain{12}, 3, {2, 1}))[1]) << "another rank's";
 }
 
 TEST(StreamTest, LeavesOutBatchesThatAreNotFullWhereItIsTold) {
-  EXPECT_THAT(numbers_of(loop(make_streamed(Plain{7}, 0, {}, 3, Remainder::kDrop))), ElementsAre(0, 1, 2, 3, 4, 5));
+  EXPECT_THAT(numbers_of(read_stream(make_stream_loader(Plain{7}, 0, {}, 3, Remainder::kDrop))),
+              ElementsAre(0, 1, 2, 3, 4, 5));
 }
 
 /// Stops after each possible number of batches, and resumes; all must equal the unbroken run of two epochs.
 template <class D>
 void expect_resumes(int64_t count, int num_workers, Strategy::DataShare share) {
-  const auto unbroken = make_streamed(D{count}, num_workers, share);
-  Numbers expected = loop(unbroken);
+  const auto unbroken = make_stream_loader(D{count}, num_workers, share);
+  Integers expected = read_stream(unbroken);
   const auto batches = static_cast<int64_t>(expected.size());
-  const Numbers second = loop(unbroken);
+  const Integers second = read_stream(unbroken);
   expected.insert(expected.end(), second.begin(), second.end());
   for (int64_t stop = 0; stop < batches; ++stop) {
-    const auto stopped = make_streamed(D{count}, num_workers, share);
-    Numbers given = loop(stopped, stop);
+    const auto stopped = make_stream_loader(D{count}, num_workers, share);
+    Integers given = read_stream(stopped, stop);
     if (static_cast<int64_t>(given.size()) == batches) break;  // beyond the epoch
-    auto resumed = make_streamed(D{count}, num_workers, share);
+    auto resumed = make_stream_loader(D{count}, num_workers, share);
     resumed.load_state_dict(stopped.state_dict());
     EXPECT_EQ(resumed.position(), stop);
     for (int epoch = 0; epoch < 2; ++epoch) {
-      const Numbers rest = loop(resumed);
+      const Integers rest = read_stream(resumed);
       given.insert(given.end(), rest.begin(), rest.end());
     }
     ASSERT_EQ(given, expected) << "stopped after batch " << stop << " with " << num_workers << " workers";
@@ -157,52 +158,52 @@ TEST(StreamTest, ResumesWithTheNextBatchWhereverItStopped) {
 
 TEST(StreamTest, ReadsOnlyWhatIsLeftWhereStreamsKnowTheirPlace) {
   for (const int num_workers : {0, 2}) {
-    const auto stopped = make_streamed(Stateful{40}, num_workers);
-    loop(stopped, 10);
+    const auto stopped = make_stream_loader(Stateful{40}, num_workers);
+    read_stream(stopped, 10);
     std::atomic<int> reads = 0;
-    auto resumed = make_streamed(Stateful{40, &reads}, num_workers);
+    auto resumed = make_stream_loader(Stateful{40, &reads}, num_workers);
     resumed.load_state_dict(stopped.state_dict());
 
-    loop(resumed);
+    read_stream(resumed);
 
     EXPECT_EQ(reads, 20);
   }
 }
 
 TEST(StreamTest, TakesAnotherRanksStateByReadingUpToThere) {
-  const auto of_rank_0 = make_streamed(Stateful{40}, 2, {2, 0});
-  loop(of_rank_0, 4);
-  auto rank_1 = make_streamed(Stateful{40}, 2, {2, 1});
-  const Numbers whole = loop(rank_1);
+  const auto of_rank_0 = make_stream_loader(Stateful{40}, 2, {2, 0});
+  read_stream(of_rank_0, 4);
+  auto rank_1 = make_stream_loader(Stateful{40}, 2, {2, 1});
+  const Integers whole = read_stream(rank_1);
 
   rank_1.load_state_dict(of_rank_0.state_dict());
 
-  EXPECT_EQ(loop(rank_1), Numbers(whole.begin() + 4 * 4, whole.end()));
+  EXPECT_EQ(read_stream(rank_1), Integers(whole.begin() + 4 * 4, whole.end()));
 }
 
 TEST(StreamTest, GoesOnWithTheNextEpochAfterTheEnd) {
-  const auto loader = make_streamed(Plain{4}, 1);
+  const auto loader = make_stream_loader(Plain{4}, 1);
   std::vector<int64_t> epochs;
   for (const int64_t epoch : loader.epochs(2)) {
-    loop(loader);
+    read_stream(loader);
     epochs.push_back(epoch);
-    auto resumed = make_streamed(Plain{4}, 3);  // at the end of an epoch the number of workers may change
+    auto resumed = make_stream_loader(Plain{4}, 3);  // at the end of an epoch the number of workers may change
     resumed.load_state_dict(loader.state_dict());
-    EXPECT_EQ(numbers_of(loop(resumed)).front(), 1000 * (epoch + 1));
+    EXPECT_EQ(numbers_of(read_stream(resumed)).front(), 1000 * (epoch + 1));
   }
 
   EXPECT_THAT(epochs, ElementsAre(0, 1));
 }
 
 TEST(StreamTest, RefusesToGoOnInTheMiddleWithStreamsCutOtherwise) {
-  const auto stopped = make_streamed(Plain{40}, 2, {2, 0});
-  loop(stopped, 1);
-  auto with_more_workers = make_streamed(Plain{40}, 3, {2, 0});
-  auto with_more_ranks = make_streamed(Plain{40}, 2, {3, 0});
+  const auto stopped = make_stream_loader(Plain{40}, 2, {2, 0});
+  read_stream(stopped, 1);
+  auto with_more_workers = make_stream_loader(Plain{40}, 3, {2, 0});
+  auto with_more_ranks = make_stream_loader(Plain{40}, 2, {3, 0});
 
   EXPECT_THROW(with_more_workers.load_state_dict(stopped.state_dict()), UsageError);
   EXPECT_THROW(with_more_ranks.load_state_dict(stopped.state_dict()), UsageError);
-  EXPECT_EQ(numbers_of(loop(with_more_ranks)).front(), 0);
+  EXPECT_EQ(numbers_of(read_stream(with_more_ranks)).front(), 0);
 }
 
 TEST(StreamTest, RefusesWhatNeedsIndices) {
@@ -227,12 +228,12 @@ struct Shared {
 };
 
 TEST(StridedStreamTest, SharesAStreamOfTheWhole) {
-  std::vector<Numbers> ranks;
+  std::vector<Integers> ranks;
   for (const int rank : {0, 1}) {
     const DataLoader<Shared> loader({}, {.batch_size = 2, .num_workers = 2}, {2, rank}, c10::Device("cpu"), 0);
-    Numbers& numbers = ranks.emplace_back();
+    Integers& numbers = ranks.emplace_back();
     for (auto& batch : loader) {
-      const Numbers given = to_vector(batch);
+      const Integers given = to_vector(batch);
       numbers.insert(numbers.end(), given.begin(), given.end());
     }
   }

@@ -32,7 +32,7 @@ struct Squares : data::datasets::Dataset<Squares> {
 };
 
 template <class D>
-DataLoader<D> make_adapted(D dataset, int num_workers = 0, int64_t batch_size = 2) {
+DataLoader<D> loader_over(D dataset, int num_workers = 0, int64_t batch_size = 2) {
   return DataLoader<D>(std::move(dataset), {.batch_size = batch_size, .num_workers = num_workers}, {},
                        c10::Device("cpu"), 0);
 }
@@ -51,22 +51,23 @@ std::vector<int64_t> targets(const DataLoader<D>& loader) {
 
 TEST(TorchDatasetTest, GivesBatchesOfADataset) {
   for (const int num_workers : {0, 3}) {
-    EXPECT_THAT(targets(make_adapted(Squares(), num_workers)), ElementsAre(0, 1, 4, 9, 16));
+    EXPECT_THAT(targets(loader_over(Squares(), num_workers)), ElementsAre(0, 1, 4, 9, 16));
   }
 }
 
 TEST(TorchDatasetTest, TakesMappedDatasets) {
   const auto add_one = [](data::Example<> example) { return data::Example<>(example.data, example.target + 1); };
   const auto mapped = Squares().map(data::transforms::Lambda<data::Example<>>(add_one));
-  const auto stacked = Squares().map(data::transforms::Lambda<data::Example<>>(add_one)).map(data::transforms::Stack<>());
+  const auto stacked =
+      Squares().map(data::transforms::Lambda<data::Example<>>(add_one)).map(data::transforms::Stack<>());
   for (const int num_workers : {0, 2}) {
-    EXPECT_THAT(targets(make_adapted(mapped, num_workers)), ElementsAre(1, 2, 5, 10, 17));
-    EXPECT_THAT(targets(make_adapted(stacked, num_workers)), ElementsAre(1, 2, 5, 10, 17));
+    EXPECT_THAT(targets(loader_over(mapped, num_workers)), ElementsAre(1, 2, 5, 10, 17));
+    EXPECT_THAT(targets(loader_over(stacked, num_workers)), ElementsAre(1, 2, 5, 10, 17));
   }
 }
 
 TEST(TorchDatasetTest, TakesExamplesWithoutATarget) {
-  const auto loader = make_adapted(data::datasets::TensorDataset(at::arange(6).view({3, 2})), 1);
+  const auto loader = loader_over(data::datasets::TensorDataset(at::arange(6).view({3, 2})), 1);
 
   EXPECT_THAT(to_vector(loader.begin()->data), ElementsAre(0, 1, 2, 3));
 }
@@ -76,7 +77,7 @@ struct Endless : data::datasets::Dataset<Endless> {
   std::optional<size_t> size() const override { return {}; }
 };
 
-TEST(TorchDatasetTest, SaysThatADatasetMustKnowItsSize) { EXPECT_THROW(make_adapted(Endless()), UsageError); }
+TEST(TorchDatasetTest, SaysThatADatasetMustKnowItsSize) { EXPECT_THROW(loader_over(Endless()), UsageError); }
 
 /// Notes which threads use which copy; get() is not const, as it keeps what it read last.
 struct Remembering {
@@ -102,7 +103,7 @@ struct Remembering {
 
 TEST(TorchDatasetTest, GivesEachWorkerACopyOfADatasetThatChanges) {
   const auto users = std::make_shared<Remembering::Users>();
-  const auto loader = make_adapted(Remembering(users), 3);
+  const auto loader = loader_over(Remembering(users), 3);
   int64_t next = 0;
   for (auto& batch : loader) {
     for (const int64_t number : to_vector(batch)) EXPECT_EQ(number, next++);
@@ -127,7 +128,7 @@ struct Sums {
 static_assert(detail::kSharedByThreads<Sums> && !detail::kSharedByThreads<Squares>);
 
 TEST(TorchDatasetTest, HandsOutBatchesOfTheDatasetsOwnMaking) {
-  const auto loader = make_adapted(Sums(), 2, 3);
+  const auto loader = loader_over(Sums(), 2, 3);
   std::vector<std::string> batches;
   for (const std::string& batch : loader) batches.push_back(batch);
 
@@ -140,13 +141,19 @@ TEST(CollateWithTest, MakesBatchesWithAFunction) {
     for (const auto& [number, drawn] : samples) text += std::to_string(number);
     return text;
   };
-  const auto loader = make_adapted(collate_with(testing::Numbers{5}, join), 1);
-  const auto of_libtorch = make_adapted(collate_with(Squares(), [](std::vector<data::Example<>> samples) {
-    return static_cast<int64_t>(samples.size());
-  }));
+  const auto loader = loader_over(collate_with(testing::Numbers{5}, join), 1);
+  const auto of_libtorch = loader_over(collate_with(
+      Squares(), [](std::vector<data::Example<>> samples) { return static_cast<int64_t>(samples.size()); }));
 
   EXPECT_EQ(*loader.begin(), "01");
   EXPECT_EQ(*of_libtorch.begin(), 2);
+  const auto add_one = [](data::Example<> example) { return data::Example<>(example.data, example.target + 1); };
+  const auto last_target = [](const std::vector<data::Example<>>& samples) {
+    return samples.back().target.item<int64_t>();
+  };
+  const auto of_batches =
+      loader_over(collate_with(Squares().map(data::transforms::Lambda<data::Example<>>(add_one)), last_target), 1);
+  EXPECT_EQ(*of_batches.begin(), 2);
 }
 
 }  // namespace

@@ -30,19 +30,20 @@ struct Line {
 
 struct Plan {
   int num_workers = 0;
-  int64_t stop_after = -1;    ///< saves and ends after that many steps
-  std::string checkpoint{};   ///< what is saved then, or resumed from
+  int64_t stop_after = -1;   ///< saves and ends after that many steps
+  std::string checkpoint{};  ///< what is saved then, or resumed from
   bool resumes = false;
 };
 
 std::string train(RankEnvironment& environment, const Plan& plan) {
   Fabric fabric(environment, {.strategy = "ddp"});
   fabric.seed_everything(3);
-  auto model = fabric.setup_module(torch::nn::Sequential(torch::nn::Linear(4, 8), torch::nn::Tanh(), torch::nn::Linear(8, 1)));
+  auto model =
+      fabric.setup_module(torch::nn::Sequential(torch::nn::Linear(4, 8), torch::nn::Tanh(), torch::nn::Linear(8, 1)));
   auto optimizer =
       fabric.setup_optimizer(torch::optim::SGD(model.parameters(), torch::optim::SGDOptions(0.05).momentum(0.9)));
-  auto loader = fabric.setup_dataloader(
-      Line{}, {.global_batch_size = 8, .shuffle = true, .num_workers = plan.num_workers});
+  auto loader =
+      fabric.setup_dataloader(Line{}, {.global_batch_size = 8, .shuffle = true, .num_workers = plan.num_workers});
   State state{{"model", model}, {"optimizer", optimizer}, {"loader", loader}};
   if (plan.resumes) fabric.load(plan.checkpoint, state);
   int64_t steps = 0;
@@ -81,9 +82,10 @@ TEST(TrainingResumeTest, GivesTheWeightsOfTheUnbrokenTrainingBitForBit) {
   EXPECT_EQ(unbroken.at(0), unbroken.at(1));
   EXPECT_EQ(on_two_ranks({.num_workers = 3}), unbroken);
   for (const int num_workers : {0, 3}) {
-    for (int repeat = 0; repeat < testing::repeats(2); ++repeat) {
+    for (int repeat = 0; repeat < testing::repeats(5); ++repeat) {
       const auto stop = std::uniform_int_distribution<int64_t>(1, kEpochs * kStepsOfEpoch)(random);
-      const std::string checkpoint = directory.file(std::to_string(num_workers) + "-" + std::to_string(repeat) + ".ckpt");
+      const std::string checkpoint =
+          directory.file(std::to_string(num_workers) + "-" + std::to_string(repeat) + ".ckpt");
       on_two_ranks({num_workers, stop, checkpoint});
 
       const std::vector<std::string> resumed = on_two_ranks({num_workers, -1, checkpoint, true});

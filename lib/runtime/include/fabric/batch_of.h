@@ -97,10 +97,12 @@ class CollatedDataset {
   CollatedDataset(D dataset, F function) : dataset_(std::move(dataset)), function_(std::move(function)) {}
 
   auto size() const { return dataset_.size(); }
-  auto get(size_t index, SampleContext& context) const requires detail::kSharedByThreads<D> {
-    return get_sample(dataset_, index, context);
+  auto get(size_t index, SampleContext& context) const requires ContextDataset<D> {
+    return dataset_.get(index, context);
   }
+  auto get(size_t index) const requires(PlainDataset<D> && !ContextDataset<D>) { return dataset_.get(index); }
   auto get(size_t index) requires MutableDataset<D> { return dataset_.get(index); }
+  auto get_batch(const std::vector<size_t>& indices) requires BatchDataset<D> { return dataset_.get_batch(indices); }
   auto collate(std::vector<SampleOf<D>> samples) const { return function_(std::move(samples)); }
   const D& dataset() const { return dataset_; }
 
@@ -110,7 +112,7 @@ class CollatedDataset {
 };
 
 template <class D, class F>
-requires IndexedDataset<D>&& std::invocable<const F&, std::vector<SampleOf<D>>> CollatedDataset<D, F> collate_with(
+requires IndexedDataset<D> && std::invocable<const F&, std::vector<SampleOf<D>>> CollatedDataset<D, F> collate_with(
     D dataset, F function) {
   return {std::move(dataset), std::move(function)};
 }

@@ -296,7 +296,8 @@ struct Collate<at::Tensor> : detail::BuiltCollate<at::Tensor, detail::TensorBuil
 
 template <class T>
 requires std::integral<T> || std::same_as<T, float> || std::same_as<T, double>
-struct Collate<T> : detail::BuiltCollate<T, detail::NumberBuilder<T>> {};
+struct Collate<T> : detail::BuiltCollate<T, detail::NumberBuilder<T>> {
+};
 
 template <>
 struct Collate<std::string> : detail::BuiltCollate<std::string, detail::StringBuilder> {};

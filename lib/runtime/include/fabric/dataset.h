@@ -37,7 +37,7 @@ concept PlainDataset = requires(const D& dataset) {
 
 /// A dataset that changes when it is read, as LibTorch's may: torch::data::datasets::Dataset has a get() that is not const.
 template <class D>
-concept MutableDataset = !ContextDataset<D> && !PlainDataset<D> && std::copy_constructible<D> && requires(D& dataset) {
+concept MutableDataset = !ContextDataset<D> && !PlainDataset<D> && std::copy_constructible<D> && requires(D & dataset) {
   dataset.get(size_t{});
 };
 
@@ -45,7 +45,7 @@ concept MutableDataset = !ContextDataset<D> && !PlainDataset<D> && std::copy_con
 /// that converts to, as LibTorch's ArrayRef<size_t>. LibTorch's mapped datasets are such ones.
 template <class D>
 concept BatchDataset = !ContextDataset<D> && !PlainDataset<D> && !MutableDataset<D> &&
-    requires(D& dataset, const std::vector<size_t>& indices) {
+                       requires(D & dataset, const std::vector<size_t>& indices) {
   dataset.get_batch(indices);
 };
 
@@ -59,11 +59,9 @@ concept SizeLike = std::convertible_to<T, size_t> || std::same_as<T, std::option
 
 /// Whether one object may serve all threads.
 template <class D>
-inline constexpr bool kSharedByThreads = ContextDataset<D> || PlainDataset<D> ||
-                                         (BatchDataset<D> &&
-                                          requires(const D& dataset, const std::vector<size_t>& indices) {
-                                            dataset.get_batch(indices);
-                                          });
+inline constexpr bool kSharedByThreads =
+    ContextDataset<D> || PlainDataset<D> ||
+    (BatchDataset<D> && requires(const D& dataset, const std::vector<size_t>& indices) { dataset.get_batch(indices); });
 
 }  // namespace detail
 
@@ -81,8 +79,8 @@ inline constexpr bool kSharedByThreads = ContextDataset<D> || PlainDataset<D> ||
 /// do not depend on the number of workers, and the trainer's own numbers not on the data. Calls that reach past operators are
 /// not seen: torch::manual_seed() in a dataset seeds the trainer.
 template <class D>
-concept IndexedDataset =
-    (ContextDataset<D> || PlainDataset<D> || MutableDataset<D> || BatchDataset<D>)&&requires(const D& dataset) {
+concept IndexedDataset = (ContextDataset<D> || PlainDataset<D> || MutableDataset<D> ||
+                          BatchDataset<D>)&&requires(const D& dataset) {
   { dataset.size() } -> detail::SizeLike;
 };
 
@@ -120,13 +118,13 @@ struct ItemOf<std::vector<T>> {
 
 template <class D>
 struct IndexedSample {
-  using type =
-      std::decay_t<decltype(get_sample(std::declval<D&>(), size_t{}, std::declval<SampleContext&>()))>;
+  using type = std::decay_t<decltype(get_sample(std::declval<D&>(), size_t{}, std::declval<SampleContext&>()))>;
 };
 template <class D>
 requires BatchDataset<D>
 struct IndexedSample<D>
-    : ItemOf<std::decay_t<decltype(std::declval<D&>().get_batch(std::declval<const std::vector<size_t>&>()))>> {};
+    : ItemOf<std::decay_t<decltype(std::declval<D&>().get_batch(std::declval<const std::vector<size_t>&>()))>> {
+};
 
 }  // namespace detail
 

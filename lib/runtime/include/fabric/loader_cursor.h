@@ -17,7 +17,7 @@ struct FABRIC_API LoaderPass {
   int64_t epoch = 0;
   int64_t start = 0;             ///< of the epoch, what all ranks had before
   std::vector<int64_t> indices;  ///< of the dataset, this rank's, one batch after the other
-  std::vector<size_t> ends;      ///< where in `indices` each batch ends; empty where all have batch_size, but for the last
+  std::vector<size_t> ends;  ///< where in `indices` each batch ends; empty where all have batch_size, but for the last
   size_t batch_size = 0;
   int64_t num_batches = 0;
   int64_t stride = 0;  ///< by how much a batch moves the position

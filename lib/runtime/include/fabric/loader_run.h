@@ -1,7 +1,7 @@
 #pragma once
 
-#include <c10/core/GradMode.h>
 #include <c10/core/Device.h>
+#include <c10/core/GradMode.h>
 
 #include <cstdint>
 #include <functional>

@@ -76,8 +76,8 @@ class Progress {
       std::optional<int64_t> total;
       if constexpr (IndexedDataset<D>) total = loader.size();
       done_ = total ? *total - loop_.num_batches().value_or(*total) : 0;
-      line_ = std::make_shared<detail::ProgressLine>(loader.epoch(), total, done_,
-                                                     detail::ProgressLine::standard_output());
+      line_ =
+          std::make_shared<detail::ProgressLine>(loader.epoch(), total, done_, detail::ProgressLine::standard_output());
     }
     Batch& operator*() const { return *loop_; }
     Batch* operator->() const { return loop_.operator->(); }

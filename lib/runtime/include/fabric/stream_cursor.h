@@ -20,8 +20,8 @@ struct StreamPlace {
 struct StreamPass {
   int64_t loop = 0;
   int64_t epoch = 0;
-  int64_t start = 0;  ///< batches that this rank had before
-  int64_t skip = 0;   ///< how many of them are still to be read, and dropped
+  int64_t start = 0;                  ///< batches that this rank had before
+  int64_t skip = 0;                   ///< how many of them are still to be read, and dropped
   std::vector<StreamPlace> places{};  ///< by worker: where the streams begin
   int first_worker = 0;               ///< whose turn it is
 };
