@@ -85,9 +85,9 @@ TEST_P(CheckpointIOConformanceTest, KeepsTheOrderOfKeys) {
 }
 
 TEST_P(CheckpointIOConformanceTest, KeepsDtypeShapeAndDataOfTensors) {
-  for (const at::ScalarType dtype : {at::kFloat, at::kDouble, at::kHalf, at::kBFloat16, at::kLong, at::kInt, at::kShort,
-                                     at::kChar, at::kByte, at::kBool, at::kComplexFloat, at::kComplexDouble,
-                                     at::kUInt16, at::kFloat8_e4m3fn, at::kFloat8_e5m2}) {
+  for (const at::ScalarType dtype :
+       {at::kFloat, at::kDouble, at::kHalf, at::kBFloat16, at::kLong, at::kInt, at::kShort, at::kChar, at::kByte,
+        at::kBool, at::kComplexFloat, at::kComplexDouble, at::kUInt16, at::kFloat8_e4m3fn, at::kFloat8_e5m2}) {
     const at::Tensor tensor = at::arange(6, at::kFloat).view({2, 3}).to(dtype);
 
     const at::Tensor loaded = round_trip(Dict{{"tensor", tensor}}).at("tensor").to_tensor();

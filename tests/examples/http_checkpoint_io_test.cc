@@ -61,13 +61,15 @@ TEST(HttpCheckpointIOTest, CarriesLargeCheckpoints) {
   const auto io = connect();
   io->save(Dict{{"large", at::ones({1 << 20})}}, directory.file("large"));
 
-  EXPECT_EQ(io->load(directory.file("large"), Verify::kFirstTouch).at("large").to_tensor().sum().item<float>(), 1 << 20);
+  EXPECT_EQ(io->load(directory.file("large"), Verify::kFirstTouch).at("large").to_tensor().sum().item<float>(),
+            1 << 20);
 }
 
 TEST(HttpCheckpointIOTest, NamesTheUrlWhereNobodyAnswers) {
   HttpCheckpointIO io({.url = "http://127.0.0.1:1", .timeout = std::chrono::seconds(2)});
 
-  EXPECT_THAT([&] { io.load("/x"); }, ThrowsMessage<SystemError>(AllOf(HasSubstr("http://127.0.0.1:1/x"), HasSubstr("Connection"))));
+  EXPECT_THAT([&] { io.load("/x"); },
+              ThrowsMessage<SystemError>(AllOf(HasSubstr("http://127.0.0.1:1/x"), HasSubstr("Connection"))));
   EXPECT_THROW(HttpCheckpointIO({.url = "nowhere"}), UsageError);
 }
 

@@ -42,7 +42,8 @@ class Storages {
     LoadedStorage& loaded = storages_[key];
     if (!loaded.storage) {
       c10::Allocator* const allocator = c10::GetCPUAllocator();
-      loaded.storage = c10::Storage(c10::Storage::use_byte_size_t(), bytes, allocator->allocate(bytes), allocator, true);
+      loaded.storage =
+          c10::Storage(c10::Storage::use_byte_size_t(), bytes, allocator->allocate(bytes), allocator, true);
       std::memset(loaded.storage.mutable_data(), 0, bytes);
     }
     if (loaded.storage.nbytes() != bytes) throw SystemError("of another size");
@@ -55,7 +56,8 @@ class Storages {
 
 Value unpickle_any(std::string_view bytes) {
   Storages storages;
-  return unpickle(bytes, [&](const std::string& key, uint64_t size) { return storages.load(key, size); }, "input");
+  return unpickle(
+      bytes, [&](const std::string& key, uint64_t size) { return storages.load(key, size); }, "input");
 }
 
 /// Reads all memory that tensors name.
@@ -79,7 +81,8 @@ void check_pickle(std::string_view bytes) {
 /// A file in memory with the input.
 std::string file_of(const uint8_t* data, size_t size) {
   static const UniqueFd kFile(::memfd_create("input", MFD_CLOEXEC));
-  if (::ftruncate(kFile.get(), 0) != 0 || ::pwrite(kFile.get(), data, size, 0) != static_cast<ssize_t>(size)) fail("no memory");
+  if (::ftruncate(kFile.get(), 0) != 0 || ::pwrite(kFile.get(), data, size, 0) != static_cast<ssize_t>(size))
+    fail("no memory");
   return concat("/proc/self/fd/", kFile.get());
 }
 

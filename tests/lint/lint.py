@@ -17,7 +17,8 @@ INCLUDE_ROOTS = ("lib", "lib/runtime/include", "lib/runtime", "tests", "examples
 SOURCES = {".h", ".cc"}
 # Only these may reach headers of LibTorch, of gRPC and protobuf. No file may reach both.
 MAY_SEE_TORCH = ("lib/runtime/", "apps/fabric-worker/", "tests/runtime/", "tests/workers/", "tests/integration/",
-                 "tests/conformance/", "tests/support/", "tests/gpu/", "tests/apps/", "examples/", "bench/")
+                 "tests/conformance/", "tests/examples/", "tests/fuzz/", "tests/peer/", "tests/support/", "tests/gpu/",
+                 "tests/apps/", "examples/", "bench/")
 MAY_SEE_GRPC = ("lib/control/", "tests/control/")
 MAY_GETENV = re.compile(r"(apps/[^/]+/main\.cc|lib/cluster/.*|lib/runtime/environments/.*|(tests|bench|examples)/.*)")
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]')

@@ -115,12 +115,15 @@ void compare(const Value& own, const Value& other, bool bit_equal, const std::st
 
 /// Tensors of every dtype that safetensors and Python's checkpoints have, a strided one among them.
 void leave_safetensors(SingleRank& rank, const std::string& directory) {
-  std::map<std::string, at::Tensor> tensors{{"strided", torch::arange(6.0).view({2, 3}).t()}, {"empty", torch::empty({0, 2})}};
-  for (const at::ScalarType dtype : {at::kFloat, at::kDouble, at::kHalf, at::kBFloat16, at::kLong, at::kInt, at::kShort, at::kChar,
-                                     at::kByte, at::kBool, at::kFloat8_e4m3fn, at::kFloat8_e5m2, at::kUInt16, at::kUInt32, at::kUInt64}) {
+  std::map<std::string, at::Tensor> tensors{{"strided", torch::arange(6.0).view({2, 3}).t()},
+                                            {"empty", torch::empty({0, 2})}};
+  for (const at::ScalarType dtype :
+       {at::kFloat, at::kDouble, at::kHalf, at::kBFloat16, at::kLong, at::kInt, at::kShort, at::kChar, at::kByte,
+        at::kBool, at::kFloat8_e4m3fn, at::kFloat8_e5m2, at::kUInt16, at::kUInt32, at::kUInt64}) {
     tensors.emplace(c10::toString(dtype), torch::arange(6).to(dtype));
   }
-  for (const char* name : {"/cc/tensors.safetensors", "/cc/tensors.ckpt"}) rank.fabric.save(directory + name, {{"tensors", tensors}});
+  for (const char* name : {"/cc/tensors.safetensors", "/cc/tensors.ckpt"})
+    rank.fabric.save(directory + name, {{"tensors", tensors}});
 }
 
 void check_safetensors(SingleRank& rank, const std::string& directory) {

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/nn.h>
+#include <torch/types.h>
 
 #include <functional>
 #include <memory>
@@ -29,8 +30,8 @@ struct MlpNet : PeerNet {
   at::Tensor forward(const at::Tensor& x) override { return layers->forward(x); }
   at::Tensor input(int step) const override { return wave({8, 4}, step, dtype); }
   at::ScalarType dtype;
-  torch::nn::Sequential layers =
-      register_module("layers", torch::nn::Sequential{torch::nn::Linear(4, 8), torch::nn::ReLU(), torch::nn::Linear(8, 3)});
+  torch::nn::Sequential layers = register_module(
+      "layers", torch::nn::Sequential{torch::nn::Linear(4, 8), torch::nn::ReLU(), torch::nn::Linear(8, 3)});
 };
 
 struct Bf16Net : MlpNet {
@@ -66,9 +67,9 @@ struct GruNet : PeerNet {
 struct TransformerNet : PeerNet {
   at::Tensor forward(const at::Tensor& x) override { return head(layer(x)); }
   at::Tensor input(int step) const override { return wave({5, 3, 8}, step); }
-  torch::nn::TransformerEncoderLayer layer = register_module(
-      "layer", torch::nn::TransformerEncoderLayer(
-                   torch::nn::TransformerEncoderLayerOptions(8, 2).dim_feedforward(16).dropout(0.0)));
+  torch::nn::TransformerEncoderLayer layer =
+      register_module("layer", torch::nn::TransformerEncoderLayer(
+                                   torch::nn::TransformerEncoderLayerOptions(8, 2).dim_feedforward(16).dropout(0.0)));
   torch::nn::Linear head = register_module("head", torch::nn::Linear(8, 2));
 };
 
@@ -81,10 +82,10 @@ struct TiedNet : PeerNet {
 
 struct BuffersNet : PeerNet {
   at::Tensor forward(const at::Tensor& x) override {
-    const torch::NoGradGuard no_grad;
+    const at::NoGradGuard no_grad;
     mean.mul_(0.5).add_(x.mean(0));
     count.add_(1);
-    const torch::AutoGradMode grad(true);
+    const at::AutoGradMode grad(true);
     return layer(x) + mean.sum();
   }
   at::Tensor input(int step) const override { return wave({8, 4}, step); }
@@ -117,12 +118,18 @@ std::shared_ptr<PeerNet> make_net() {
 }
 
 inline std::vector<std::pair<std::string, std::function<std::shared_ptr<PeerNet>()>>> peer_models() {
-  return {{"mlp", make_net<MlpNet>},          {"cnn", make_net<CnnNet>},
-          {"lstm", make_net<LstmNet>},        {"gru", make_net<GruNet>},
-          {"transformer", make_net<TransformerNet>}, {"tied", make_net<TiedNet>},
-          {"bf16", make_net<Bf16Net>},        {"double", make_net<DoubleNet>},
-          {"buffers", make_net<BuffersNet>},  {"empty", make_net<EmptyNet>},
-          {"one_element", make_net<OneElementNet>}, {"scalars", make_net<ScalarsNet>}};
+  return {{"mlp", make_net<MlpNet>},
+          {"cnn", make_net<CnnNet>},
+          {"lstm", make_net<LstmNet>},
+          {"gru", make_net<GruNet>},
+          {"transformer", make_net<TransformerNet>},
+          {"tied", make_net<TiedNet>},
+          {"bf16", make_net<Bf16Net>},
+          {"double", make_net<DoubleNet>},
+          {"buffers", make_net<BuffersNet>},
+          {"empty", make_net<EmptyNet>},
+          {"one_element", make_net<OneElementNet>},
+          {"scalars", make_net<ScalarsNet>}};
 }
 
 }  // namespace fabric::testing

@@ -24,8 +24,8 @@ PeerResult run(const std::string& command) {
 
 PeerResult run_peer(const std::string& script, const std::string& directory) {
   const std::string source = FABRIC_SOURCE_DIR;
-  return run("python=$('" + source + "/scripts/peer') && \"$python\" '" + source + "/tests/peer/" + script + "' '" + directory +
-             "'");
+  return run("python=$('" + source + "/scripts/peer') && \"$python\" '" + source + "/tests/peer/" + script + "' '" +
+             directory + "'");
 }
 
 }  // namespace fabric::testing

@@ -21,7 +21,8 @@ class TemporaryDirectory {
  public:
   TemporaryDirectory() {
     std::string pattern = (std::filesystem::temp_directory_path() / "http-checkpoint-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw fabric::SystemError("cannot make a directory like '" + pattern + "'");
+    if (::mkdtemp(pattern.data()) == nullptr)
+      throw fabric::SystemError("cannot make a directory like '" + pattern + "'");
     path_ = pattern;
   }
   TemporaryDirectory(const TemporaryDirectory&) = delete;
@@ -43,7 +44,8 @@ void check(const httplib::Result& result, const std::string& action, const std::
   const std::string prefix = "cannot " + action + " checkpoint '" + what + "': ";
   if (!result) throw fabric::SystemError(prefix + httplib::to_string(result.error()));
   if (result->status == kNotFound) throw fabric::UsageError(prefix + "the server has none");
-  if (result->status / 100 != 2) throw fabric::SystemError(prefix + "the server answers with " + std::to_string(result->status));
+  if (result->status / 100 != 2)
+    throw fabric::SystemError(prefix + "the server answers with " + std::to_string(result->status));
 }
 
 std::unique_ptr<fabric::CheckpointIO> files() {
@@ -86,12 +88,13 @@ void HttpCheckpointIO::remove(const std::string& path) {
 void HttpCheckpointIO::put(const std::string& file, const std::string& path) {
   std::ifstream in(file, std::ios::binary);
   const auto provide = [&in, chunk = std::array<char, 1 << 16>()](size_t offset, size_t length,
-                                                                 httplib::DataSink& sink) mutable {
+                                                                  httplib::DataSink& sink) mutable {
     in.seekg(static_cast<std::streamoff>(offset));
     in.read(chunk.data(), static_cast<std::streamsize>(std::min(length, chunk.size())));
     return in.gcount() > 0 && sink.write(chunk.data(), static_cast<size_t>(in.gcount()));
   };
-  check(client_->Put(url_path(path), std::filesystem::file_size(file), provide, kContentType), "save", url_ + url_path(path));
+  check(client_->Put(url_path(path), std::filesystem::file_size(file), provide, kContentType), "save",
+        url_ + url_path(path));
 }
 
 void HttpCheckpointIO::get(const std::string& path, const std::string& file) {
@@ -105,5 +108,6 @@ void HttpCheckpointIO::get(const std::string& path, const std::string& file) {
   const std::string what = url_ + url_path(path);
   if (status == kNotFound) throw fabric::UsageError("cannot load checkpoint '" + what + "': the server has none");
   check(result, "load", what);
-  if (!out.flush()) throw fabric::SystemError("cannot keep checkpoint '" + what + "' in '" + file + "' while it is loaded");
+  if (!out.flush())
+    throw fabric::SystemError("cannot keep checkpoint '" + what + "' in '" + file + "' while it is loaded");
 }

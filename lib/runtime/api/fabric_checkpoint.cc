@@ -122,7 +122,7 @@ Value Fabric::load(const std::string& path, Verify verify) {
   return load(path, nothing, /*strict=*/true, verify);
 }
 
-void Fabric::load_raw(const std::string& path, const std::function<PendingLoad(const Value&)>& prepare) {
+void Fabric::load_one(const std::string& path, const std::function<PendingLoad(const Value&)>& prepare) {
   const std::string absolute = checkpoint_path(path);
   const Value state = io_for(*core_, path)->load(absolute, Verify::kFirstTouch);
   PendingLoad pending;

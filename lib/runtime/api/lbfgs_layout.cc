@@ -78,8 +78,8 @@ double to_number(const Value& value) {
 void check_number(const Value& state, const char* key) {
   const Value& value = state.at(key);
   if (value.is_tensor() && value.to_tensor().numel() != 1) {
-    throw UsageError(concat("the optimizer state '", key, "' must be one number, but has the shape ",
-                            value.to_tensor().sizes()));
+    throw UsageError(
+        concat("the optimizer state '", key, "' must be one number, but has the shape ", value.to_tensor().sizes()));
   }
   if (!value.is_tensor()) value.to_double();
 }
@@ -104,7 +104,8 @@ void check_state(const Value& state, const std::vector<at::Tensor>& parameters, 
   for (const char* key : {"old_dirs", "old_stps"}) {
     const List& list = state.at(key).to_list();
     if (list.size() != history) {
-      throw UsageError(concat("the optimizer state '", key, "' must be as long as 'ro', ", history, ", but has ", list.size()));
+      throw UsageError(
+          concat("the optimizer state '", key, "' must be as long as 'ro', ", history, ", but has ", list.size()));
     }
     for (const Value& item : list) check_flat(item, key, numel);
   }
@@ -122,8 +123,8 @@ std::deque<at::Tensor> to_tensors(const Value& list, const at::Tensor& parameter
   return tensors;
 }
 
-std::unique_ptr<torch::optim::OptimizerParamState> load_state(const Value& value, const at::Tensor& parameter,
-                                                               std::unique_ptr<torch::optim::OptimizerParamState> /*old*/) {
+std::unique_ptr<torch::optim::OptimizerParamState> load_state(
+    const Value& value, const at::Tensor& parameter, std::unique_ptr<torch::optim::OptimizerParamState> /*old*/) {
   auto state = std::make_unique<LBFGSParamState>();
   state->func_evals(value.at("func_evals").to_int()).n_iter(value.at("n_iter").to_int());
   if (value.find("d") == nullptr) return state;
@@ -137,7 +138,8 @@ std::unique_ptr<torch::optim::OptimizerParamState> load_state(const Value& value
       .prev_loss(to_number(value.at("prev_loss")));
   if (const Value* const list = value.find("al")) {
     std::vector<at::Tensor> al;
-    for (const Value& item : list->to_list()) al.push_back(item.is_none() ? at::Tensor() : to_tensor_like(item, parameter));
+    for (const Value& item : list->to_list())
+      al.push_back(item.is_none() ? at::Tensor() : to_tensor_like(item, parameter));
     state->al(std::move(al));
   }
   return state;

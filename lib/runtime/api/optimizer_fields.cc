@@ -15,7 +15,8 @@ int64_t load_step(const Value& state) {
   const Value& step = state.at("step");
   if (!step.is_tensor()) return static_cast<int64_t>(step.to_double());
   if (step.to_tensor().numel() != 1) {
-    throw UsageError(concat("the optimizer state 'step' must be one number, but has the shape ", step.to_tensor().sizes()));
+    throw UsageError(
+        concat("the optimizer state 'step' must be one number, but has the shape ", step.to_tensor().sizes()));
   }
   return step.to_tensor().to(at::kLong).item<int64_t>();
 }

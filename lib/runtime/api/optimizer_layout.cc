@@ -54,8 +54,8 @@ void check_sgd_state(const Value& value, const std::vector<at::Tensor>& paramete
   check_optional(value, "momentum_buffer", parameters[index]);
 }
 
-std::unique_ptr<torch::optim::OptimizerParamState> load_sgd_state(const Value& value, const at::Tensor& parameter,
-    std::unique_ptr<torch::optim::OptimizerParamState> old) {
+std::unique_ptr<torch::optim::OptimizerParamState> load_sgd_state(
+    const Value& value, const at::Tensor& parameter, std::unique_ptr<torch::optim::OptimizerParamState> old) {
   auto state = reused<torch::optim::SGDParamState>(std::move(old));
   load_tensor(value, "momentum_buffer", parameter, state->momentum_buffer());
   return state;
@@ -105,8 +105,8 @@ void check_adam_state(const Value& value, const std::vector<at::Tensor>& paramet
 }
 
 template <class State>
-std::unique_ptr<torch::optim::OptimizerParamState> load_adam_state(const Value& value, const at::Tensor& parameter,
-    std::unique_ptr<torch::optim::OptimizerParamState> old) {
+std::unique_ptr<torch::optim::OptimizerParamState> load_adam_state(
+    const Value& value, const at::Tensor& parameter, std::unique_ptr<torch::optim::OptimizerParamState> old) {
   auto state = reused<State>(std::move(old));
   state->step(load_step(value));
   load_tensor(value, "exp_avg", parameter, state->exp_avg());
@@ -150,8 +150,8 @@ void check_rmsprop_state(const Value& value, const std::vector<at::Tensor>& para
   check_optional(value, "grad_avg", parameters[index]);
 }
 
-std::unique_ptr<torch::optim::OptimizerParamState> load_rmsprop_state(const Value& value, const at::Tensor& parameter,
-    std::unique_ptr<torch::optim::OptimizerParamState> old) {
+std::unique_ptr<torch::optim::OptimizerParamState> load_rmsprop_state(
+    const Value& value, const at::Tensor& parameter, std::unique_ptr<torch::optim::OptimizerParamState> old) {
   auto state = reused<torch::optim::RMSpropParamState>(std::move(old));
   state->step(load_step(value));
   load_tensor(value, "square_avg", parameter, state->square_avg());
@@ -193,8 +193,8 @@ void check_adagrad_state(const Value& value, const std::vector<at::Tensor>& para
   check_tensor(value, "sum", parameters[index]);
 }
 
-std::unique_ptr<torch::optim::OptimizerParamState> load_adagrad_state(const Value& value, const at::Tensor& parameter,
-    std::unique_ptr<torch::optim::OptimizerParamState> old) {
+std::unique_ptr<torch::optim::OptimizerParamState> load_adagrad_state(
+    const Value& value, const at::Tensor& parameter, std::unique_ptr<torch::optim::OptimizerParamState> old) {
   auto state = reused<torch::optim::AdagradParamState>(std::move(old));
   state->step(load_step(value));
   load_tensor(value, "sum", parameter, state->sum());

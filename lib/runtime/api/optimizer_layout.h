@@ -19,8 +19,8 @@ struct OptimizerLayout {
   /// Throws UsageError unless `state` fits the parameter `index` of a group's `parameters`.
   void (*check_state)(const Value& state, const std::vector<at::Tensor>& parameters, size_t index);
   /// Returns the state of `parameter`, which was checked, in the memory of the `old` one as far as it fits; null if it has none.
-  std::unique_ptr<torch::optim::OptimizerParamState> (*load_state)(const Value& state, const at::Tensor& parameter,
-                                                                   std::unique_ptr<torch::optim::OptimizerParamState> old);
+  std::unique_ptr<torch::optim::OptimizerParamState> (*load_state)(
+      const Value& state, const at::Tensor& parameter, std::unique_ptr<torch::optim::OptimizerParamState> old);
 };
 
 /// Returns the layout of the optimizer's class: SGD, Adam, AdamW, RMSprop, Adagrad, LBFGS. Throws UsageError for others.

@@ -79,7 +79,8 @@ uint32_t crc32_of(const void* data, size_t size, uint32_t previous) {
 std::vector<uint32_t> crc32_in_parallel(const std::vector<std::string_view>& pieces) {
   std::vector<std::string_view> blocks;
   for (std::string_view rest : pieces) {
-    for (; !rest.empty(); rest.remove_prefix(std::min(rest.size(), kBlockBytes))) blocks.push_back(rest.substr(0, kBlockBytes));
+    for (; !rest.empty(); rest.remove_prefix(std::min(rest.size(), kBlockBytes)))
+      blocks.push_back(rest.substr(0, kBlockBytes));
   }
   std::vector<uint32_t> crcs(blocks.size());
   // Each thread takes the next block: one that is held up holds up no other.

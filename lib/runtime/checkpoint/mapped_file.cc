@@ -22,7 +22,8 @@ MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
   }
   struct stat status = {};
   const bool known = ::fstat(fd.get(), &status) == 0;
-  if (known && !S_ISREG(status.st_mode)) throw UsageError(concat("checkpoint must be a file, but '", path_, "' is none"));
+  if (known && !S_ISREG(status.st_mode))
+    throw UsageError(concat("checkpoint must be a file, but '", path_, "' is none"));
   if (known && status.st_size == 0) return;
   void* const mapped = known ? ::mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ | PROT_WRITE,
                                       MAP_PRIVATE | MAP_NORESERVE, fd.get(), 0)

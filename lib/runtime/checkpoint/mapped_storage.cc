@@ -16,7 +16,8 @@ using Owner = std::shared_ptr<const void>;
 c10::Storage mapped_storage(std::shared_ptr<const void> owner, void* data, uint64_t bytes) {
   if (reinterpret_cast<uintptr_t>(data) % kAlignment != 0) {
     c10::Allocator* const allocator = c10::GetCPUAllocator();
-    c10::Storage copy(c10::Storage::use_byte_size_t(), bytes, allocator->allocate(bytes), allocator, /*resizable=*/false);
+    c10::Storage copy(c10::Storage::use_byte_size_t(), bytes, allocator->allocate(bytes), allocator,
+                      /*resizable=*/false);
     if (bytes != 0) std::memcpy(copy.mutable_data(), data, bytes);
     return copy;
   }

@@ -69,7 +69,8 @@ Problem check_tensor_arguments(const PickleNode& arguments, bool names_dtype) {
   return std::nullopt;
 }
 
-Problem rebuild_tensor(const PickleNode& arguments, bool names_dtype, const LoadStorage& load_storage, PickleNode& node) {
+Problem rebuild_tensor(const PickleNode& arguments, bool names_dtype, const LoadStorage& load_storage,
+                       PickleNode& node) {
   if (Problem problem = check_tensor_arguments(arguments, names_dtype)) return problem;
   const PickleNode& storage = *arguments.items[0];
   const at::ScalarType dtype = names_dtype ? arguments.items[6]->dtype : storage.dtype;
@@ -78,10 +79,11 @@ Problem rebuild_tensor(const PickleNode& arguments, bool names_dtype, const Load
   std::vector<int64_t> strides;
   if (Problem problem = to_extents(*arguments.items[2], "size", sizes)) return problem;
   if (Problem problem = to_extents(*arguments.items[3], "stride", strides)) return problem;
+  if (sizes.size() != strides.size()) return "a tensor must have a stride for each size";
   const std::optional<int64_t> needed = elements_needed(offset, sizes, strides);
   const auto bytes = static_cast<uint64_t>(storage.integer) * c10::elementSize(storage.dtype);
   const size_t element_bytes = c10::elementSize(dtype);
-  const bool is_possible = sizes.size() == strides.size() && can_be_counted(sizes, element_bytes) && needed;
+  const bool is_possible = can_be_counted(sizes, element_bytes) && needed;
   if (!is_possible || static_cast<uint64_t>(*needed) > bytes / element_bytes) {
     return concat("a tensor reaches beyond its storage '", storage.text, "' of ", storage.integer, " elements");
   }
@@ -101,7 +103,8 @@ Problem rebuild_parameter(const PickleNode& arguments, PickleNode& node) {
 }
 
 Problem rebuild_counter(const PickleNode& arguments, PickleNode& node) {
-  if (arguments.items.size() != 1 || arguments.items[0]->kind != Kind::kDict) return "a Counter must be made from a dict";
+  if (arguments.items.size() != 1 || arguments.items[0]->kind != Kind::kDict)
+    return "a Counter must be made from a dict";
   node.kind = Kind::kDict;
   node.items = arguments.items[0]->items;
   return std::nullopt;

@@ -53,14 +53,15 @@ std::vector<std::pair<std::string, std::string>> read_index(const std::string& p
   if (!in) throw UsageError(concat("cannot open checkpoint '", path, "': ", std::strerror(errno)));
   const ordered_json index = ordered_json::parse(in, nullptr, /*allow_exceptions=*/false);
   if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
-    throw SystemError(concat("checkpoint '", path, "' is damaged: it must be a JSON object with 'weight_map', but is none"));
+    throw SystemError(
+        concat("checkpoint '", path, "' is damaged: it must be a JSON object with 'weight_map', but is none"));
   }
   std::vector<std::pair<std::string, std::string>> parts;
   for (const auto& [name, part] : index["weight_map"].items()) {
     const std::string file = part.is_string() ? part.get<std::string>() : "";
     if (file.empty() || file.find('/') != std::string::npos || file == "..") {
-      throw UsageError(concat("checkpoint '", path, "': the part of tensor '", name, "' must be the name of a file beside it, but is ",
-                              part.dump()));
+      throw UsageError(concat("checkpoint '", path, "': the part of tensor '", name,
+                              "' must be the name of a file beside it, but is ", part.dump()));
     }
     parts.emplace_back(name, file);
   }
@@ -100,8 +101,8 @@ Value SafetensorsCheckpointIO::load(const std::string& path, Verify verify) {
     const fs::path directory = path;
     if (fs::exists(directory / kIndexName, ignored)) return load_parts((directory / kIndexName).string());
     if (fs::exists(directory / kSingleName, ignored)) return load_file((directory / kSingleName).string(), verify);
-    throw UsageError(concat("checkpoint '", path, "' must be a file of safetensors, or a directory with ", kSingleName, " or ",
-                            kIndexName, ", but has neither"));
+    throw UsageError(concat("checkpoint '", path, "' must be a file of safetensors, or a directory with ", kSingleName,
+                            " or ", kIndexName, ", but has neither"));
   }
   if (path.ends_with(".index.json")) return load_parts(path);
   return load_file(path, verify);

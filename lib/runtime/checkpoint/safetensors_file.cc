@@ -20,10 +20,22 @@ using nlohmann::ordered_json;
 constexpr uint64_t kMostHeaderBytes = 100'000'000;  // the limit of the format
 
 constexpr std::array<std::pair<std::string_view, at::ScalarType>, 17> kDtypes = {{
-    {"BOOL", at::kBool},       {"U8", at::kByte},           {"I8", at::kChar},           {"I16", at::kShort},
-    {"U16", at::kUInt16},      {"F16", at::kHalf},          {"BF16", at::kBFloat16},     {"I32", at::kInt},
-    {"U32", at::kUInt32},      {"F32", at::kFloat},         {"F64", at::kDouble},        {"I64", at::kLong},
-    {"U64", at::kUInt64},      {"F8_E4M3", at::kFloat8_e4m3fn}, {"F8_E5M2", at::kFloat8_e5m2}, {"F8_E8M0", at::kFloat8_e8m0fnu},
+    {"BOOL", at::kBool},
+    {"U8", at::kByte},
+    {"I8", at::kChar},
+    {"I16", at::kShort},
+    {"U16", at::kUInt16},
+    {"F16", at::kHalf},
+    {"BF16", at::kBFloat16},
+    {"I32", at::kInt},
+    {"U32", at::kUInt32},
+    {"F32", at::kFloat},
+    {"F64", at::kDouble},
+    {"I64", at::kLong},
+    {"U64", at::kUInt64},
+    {"F8_E4M3", at::kFloat8_e4m3fn},
+    {"F8_E5M2", at::kFloat8_e5m2},
+    {"F8_E8M0", at::kFloat8_e8m0fnu},
     {"C64", at::kComplexFloat},
 }};
 
@@ -75,7 +87,8 @@ void SafetensorsFile::read_header() {
   if (all.size() >= 8) std::memcpy(&size, all.data(), sizeof size);
   // Anything else that is a file has another ninth byte, or a size beyond all bounds.
   if (all.size() < 9 || size > kMostHeaderBytes || all[8] != '{') {
-    throw UsageError(concat("checkpoint must be a file of safetensors, but '", path(), "' (", all.size(), " bytes) is none"));
+    throw UsageError(
+        concat("checkpoint must be a file of safetensors, but '", path(), "' (", all.size(), " bytes) is none"));
   }
   if (size > all.size() - 8) damaged(concat("its header must have ", size, " bytes, but it is cut short"));
   const ordered_json header = ordered_json::parse(all.substr(8, size), nullptr, /*allow_exceptions=*/false);
@@ -102,7 +115,8 @@ void SafetensorsFile::read_header() {
 void SafetensorsFile::check_that_entries_fill(uint64_t begin) {
   std::stable_sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) { return a.begin < b.begin; });
   for (size_t i = 0; i < entries_.size(); ++i) {
-    if (entries_[i].begin != begin) damaged(concat("tensor '", entries_[i].name, "' must begin at byte ", begin, ", but does not"));
+    if (entries_[i].begin != begin)
+      damaged(concat("tensor '", entries_[i].name, "' must begin at byte ", begin, ", but does not"));
     if (entries_[i].bytes > file_.bytes().size() - begin) {
       damaged(concat("tensor '", entries_[i].name, "' ends beyond the file; it was cut short"));
     }

@@ -67,10 +67,12 @@ class Flattener {
   ordered_json flatten_tensor(const at::Tensor& original, const std::string& name) {
     if (!original.defined()) throw UsageError("a checkpoint cannot hold an undefined tensor; leave it out");
     if (original.layout() != c10::kStrided || original.is_quantized() || original.is_meta()) {
-      throw UsageError(concat("a checkpoint holds dense tensors, but '", name, "' is ", original.toString(), "; convert it first"));
+      throw UsageError(
+          concat("a checkpoint holds dense tensors, but '", name, "' is ", original.toString(), "; convert it first"));
     }
     if (!names_.insert(name).second) {
-      throw UsageError(concat("tensors in a file of safetensors must differ in name, but two are '", name, "'; rename one"));
+      throw UsageError(
+          concat("tensors in a file of safetensors must differ in name, but two are '", name, "'; rename one"));
     }
     ordered_json json = {{kTensor, name}};
     at::Tensor tensor = original.detach().resolve_conj().resolve_neg();
@@ -80,7 +82,8 @@ class Flattener {
       tensor = at::view_as_real(tensor);
     }
     if (safetensors_dtype(tensor.scalar_type()).empty()) {
-      throw UsageError(concat("safetensors has no dtype for '", name, "', which is ", tensor.toString(), "; convert it first"));
+      throw UsageError(
+          concat("safetensors has no dtype for '", name, "', which is ", tensor.toString(), "; convert it first"));
     }
     tensor = tensor.cpu().contiguous();
     json["crc"] = crc32_in_parallel(std::string_view(static_cast<const char*>(tensor.data_ptr()), tensor.nbytes()));

@@ -26,22 +26,24 @@ void check_kind(const ZipReader& archive) {
                             archive.has("constants.pkl") ? "a TorchScript module" : "an archive of another kind"));
   }
   if (archive.has("byteorder") && archive.verified("byteorder") != "little") {
-    throw UsageError(concat("checkpoint '", archive.path(), "' must be of a little-endian machine, but is of a big-endian one"));
+    throw UsageError(
+        concat("checkpoint '", archive.path(), "' must be of a little-endian machine, but is of a big-endian one"));
   }
 }
 
 /// Gives each storage of an archive out once.
 class StorageCache {
  public:
-  StorageCache(std::shared_ptr<const ZipReader> archive, Verify verify) : archive_(std::move(archive)), verify_(verify) {}
+  StorageCache(std::shared_ptr<const ZipReader> archive, Verify verify)
+      : archive_(std::move(archive)), verify_(verify) {}
 
   LoadedStorage load(const std::string& key, uint64_t bytes) {
     const auto found = storages_.find(key);
     if (found != storages_.end() && found->second.storage.nbytes() == bytes) return found->second;
     const std::string record = "data/" + key;
     if (archive_->size(record) != bytes) {
-      throw SystemError(concat("checkpoint '", archive_->path(), "' is damaged: record '", record, "' must have ", bytes,
-                               " bytes, but has ", archive_->size(record)));
+      throw SystemError(concat("checkpoint '", archive_->path(), "' is damaged: record '", record, "' must have ",
+                               bytes, " bytes, but has ", archive_->size(record)));
     }
     LoadedStorage loaded;
     loaded.storage = mapped_storage(archive_, archive_->data(record), bytes);

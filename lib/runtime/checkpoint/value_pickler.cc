@@ -52,7 +52,8 @@ class Opcodes {
   }
 
   void text(std::string_view text) {
-    if (text.size() > std::numeric_limits<uint32_t>::max()) throw UsageError("a text in a checkpoint must be below 4 GB");
+    if (text.size() > std::numeric_limits<uint32_t>::max())
+      throw UsageError("a text in a checkpoint must be below 4 GB");
     op('X'), number(static_cast<uint32_t>(text.size()));
     bytes_ += text;
   }

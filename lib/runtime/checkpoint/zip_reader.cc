@@ -104,7 +104,8 @@ ZipReader::Directory ZipReader::find_directory() const {
     if (at + kEndBytes + number<uint16_t>(bytes_, at + 20) != bytes_.size()) continue;
     Directory found{number<uint32_t>(bytes_, at + 16), number<uint32_t>(bytes_, at + 12),
                     number<uint16_t>(bytes_, at + 10), at + kEndBytes};
-    const bool has_zip64 = at >= kZip64LocatorBytes && number<uint32_t>(bytes_, at - kZip64LocatorBytes) == kZip64LocatorSignature;
+    const bool has_zip64 =
+        at >= kZip64LocatorBytes && number<uint32_t>(bytes_, at - kZip64LocatorBytes) == kZip64LocatorSignature;
     const bool is_saturated = found.offset == kSaturated || found.size == kSaturated || found.count == 0xffff;
     if (has_zip64 || is_saturated) return read_zip64_end(at);
     if (found.offset + found.size != at) damaged("the archive's directory does not reach to its end");
@@ -197,7 +198,8 @@ void ZipReader::read_headers() {
             [](const auto* a, const auto* b) { return a->second.header < b->second.header; });
   uint64_t at = 0;
   for (auto* const item : in_order) {
-    if (item->second.header != at) damaged(concat("record '", item->first, "' must begin at byte ", at, ", but does not"));
+    if (item->second.header != at)
+      damaged(concat("record '", item->first, "' must begin at byte ", at, ", but does not"));
     at = read_header(item->first, item->second);
   }
   if (at != directory_.offset) damaged(concat("the bytes from ", at, " on belong to no record"));
@@ -248,9 +250,11 @@ uint64_t ZipReader::check_descriptor(const std::string& name, const Record& foun
   const uint64_t end = found.offset + found.size;
   if ((found.flags & kDescriptorFlag) == 0) return end;
   const std::string_view rest = bytes_.substr(end, directory_.offset - end);
-  const bool is_there = rest.size() >= 16 && number<uint32_t>(rest, 0) == kDescriptorSignature &&
-                        number<uint32_t>(rest, 4) == found.crc;
-  const auto holds = [&](uint64_t size, uint64_t packed_size) { return size == found.size && packed_size == found.size; };
+  const bool is_there =
+      rest.size() >= 16 && number<uint32_t>(rest, 0) == kDescriptorSignature && number<uint32_t>(rest, 4) == found.crc;
+  const auto holds = [&](uint64_t size, uint64_t packed_size) {
+    return size == found.size && packed_size == found.size;
+  };
   // With sizes of 8 bytes where they need it; LibTorch also writes these where it wrote a zip64 field.
   if (is_there && rest.size() >= 24 && holds(number<uint64_t>(rest, 8), number<uint64_t>(rest, 16))) return end + 24;
   if (is_there && holds(number<uint32_t>(rest, 8), number<uint32_t>(rest, 12))) return end + 16;

@@ -49,7 +49,11 @@ std::string zip64_extra(std::initializer_list<uint64_t> values) {
 /// Returns a field that fills the header so that what follows it begins aligned.
 std::string padding(uint64_t end_without) {
   const uint64_t size = (kRecordAlignment - (end_without + 4) % kRecordAlignment) % kRecordAlignment;
-  return Bytes().number(kPaddingExtraId).number(static_cast<uint16_t>(size)).text(std::string(size, kPaddingByte)).str();
+  return Bytes()
+      .number(kPaddingExtraId)
+      .number(static_cast<uint16_t>(size))
+      .text(std::string(size, kPaddingByte))
+      .str();
 }
 
 }  // namespace

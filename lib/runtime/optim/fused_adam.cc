@@ -39,8 +39,7 @@ FusedBatches collect(torch::optim::Optimizer& optimizer, const torch::optim::Opt
     batch.steps.push_back(batch.steps.empty() ? at::full({}, static_cast<double>(state.step()), on_device)
                                               : batch.steps.front());
     at::Tensor unused;
-    batch.add(parameter,
-              {&state.exp_avg(), &state.exp_avg_sq(), amsgrad ? &state.max_exp_avg_sq() : &unused});
+    batch.add(parameter, {&state.exp_avg(), &state.exp_avg_sq(), amsgrad ? &state.max_exp_avg_sq() : &unused});
   }
   return batches;
 }

@@ -16,7 +16,7 @@ namespace fabric::optim {
 struct FusedBatch {
   std::vector<at::Tensor> parameters;
   std::vector<at::Tensor> gradients;
-  std::vector<at::Tensor> steps;               ///< the numbers of steps, as float32 on the device
+  std::vector<at::Tensor> steps;                ///< the numbers of steps, as float32 on the device
   std::vector<std::vector<at::Tensor>> states;  ///< one list for each tensor of a parameter's state
 
   /// Appends a parameter with its gradient and the tensors of its state, which are replaced where their strides differ.

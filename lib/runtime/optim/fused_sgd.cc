@@ -8,7 +8,8 @@ namespace fabric::optim {
 namespace {
 
 /// Collects the parameters that have a gradient; the first step of those with momentum is a batch of its own.
-FusedBatches collect(torch::optim::Optimizer& optimizer, const torch::optim::OptimizerParamGroup& group, bool momentum) {
+FusedBatches collect(torch::optim::Optimizer& optimizer, const torch::optim::OptimizerParamGroup& group,
+                     bool momentum) {
   FusedBatches batches;
   for (const at::Tensor& parameter : group.params()) {
     if (!parameter.grad().defined()) continue;

@@ -38,10 +38,12 @@ class DamagedCheckpointTest : public ::testing::TestWithParam<Verify> {
 
   std::vector<at::Tensor> fingerprint() const {
     std::vector<at::Tensor> tensors;
-    for (const auto& [name, value] : model_.state_dict().to_dict()) tensors.push_back(value.to_tensor().clone());
+    const Value model = model_.state_dict(), optimizer = optimizer_.state_dict();
+    for (const auto& [name, value] : model.to_dict()) tensors.push_back(value.to_tensor().clone());
     for (const char* key : {"0", "1"}) {
-      const Value& state = optimizer_.state_dict().at("state").at(key);
-      for (const auto& [name, value] : state.to_dict()) tensors.push_back(value.to_tensor().clone());
+      for (const auto& [name, value] : optimizer.at("state").at(key).to_dict()) {
+        tensors.push_back(value.to_tensor().clone());
+      }
     }
     return tensors;
   }
@@ -95,7 +97,7 @@ TEST_P(DamagedCheckpointTest, GivesAnErrorWithFileAndPlaceAndChangesNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(BothWays, DamagedCheckpointTest, ::testing::Values(Verify::kFull, Verify::kFirstTouch),
-                         [](const auto& info) { return info.param == Verify::kFull ? "Full" : "FirstTouch"; });
+                         [](const auto& kind) { return kind.param == Verify::kFull ? "Full" : "FirstTouch"; });
 
 TEST(FirstTouchTest, VerifiesATensorWhenItIsTaken) {
   SingleRank rank;

@@ -131,8 +131,9 @@ TEST(FabricCheckpointTest, ChangesNothingIfOneEntryDoesNotFit) {
   const auto weight = second.model->weight.clone();
   const auto moment = second.optimizer.state_dict().at("state").at("0").at("exp_avg").to_tensor().clone();
 
-  EXPECT_THAT([&] { rank.fabric.load("x", loaded); },
-              ThrowsMessage<UsageError>(::testing::AllOf(HasSubstr("checkpoints/x' does not fit: "), HasSubstr("'last'"))));
+  EXPECT_THAT(
+      [&] { rank.fabric.load("x", loaded); },
+      ThrowsMessage<UsageError>(::testing::AllOf(HasSubstr("checkpoints/x' does not fit: "), HasSubstr("'last'"))));
 
   EXPECT_EQ(second.epoch, 0);
   EXPECT_TRUE(torch::equal(second.model->weight, weight));

@@ -48,8 +48,8 @@ std::string load_where_rank_1_fails(RankEnvironment& environment, bool can_check
 
 TEST(LoadAgreementTest, NoRankChangesWhereOneFindsThatTheCheckpointDoesNotFit) {
   for (const bool can_check : {true, false}) {
-    const auto outcomes =
-        testing::run_ranks(2, [&](RankEnvironment& environment) { return load_where_rank_1_fails(environment, can_check); });
+    const auto outcomes = testing::run_ranks(
+        2, [&](RankEnvironment& environment) { return load_where_rank_1_fails(environment, can_check); });
     for (const auto& outcome : outcomes) EXPECT_EQ(outcome.text, "refused") << can_check;
   }
 }

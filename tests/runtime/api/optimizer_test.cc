@@ -142,7 +142,8 @@ void descend_by_lbfgs(Bowl& bowl, Optimizer& optimizer, int steps) {
   for (int i = 0; i < steps; ++i) {
     optimizer.step([&] {
       optimizer.zero_grad();
-      at::Tensor loss = (bowl.parameter.square() * torch::tensor({1.0f, 2.0f, 5.0f})).sum() + bowl.parameter.sum().exp();
+      at::Tensor loss =
+          (bowl.parameter.square() * torch::tensor({1.0f, 2.0f, 5.0f})).sum() + bowl.parameter.sum().exp();
       loss.backward();
       return loss;
     });

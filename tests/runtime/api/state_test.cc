@@ -91,8 +91,11 @@ TEST(StateTest, ChangesNothingUnlessEveryEntryFits) {
   Picky picky;
   State state{{"number", number}, {"picky", picky}, {"text", text}};
 
-  EXPECT_THAT([&] { state.prepare_load(Dict{{"number", 2}, {"picky", 2}, {"text", 3}}).apply(); },
-              ThrowsMessage<UsageError>(HasSubstr("cannot load 'text'")));
+  EXPECT_THAT(
+      [&] {
+        state.prepare_load(Dict{{"number", 2}, {"picky", 2}, {"text", 3}}).apply();
+      },
+      ThrowsMessage<UsageError>(HasSubstr("cannot load 'text'")));
   EXPECT_EQ(number, 1);
   EXPECT_EQ(picky.value, 1);
 }
@@ -102,8 +105,11 @@ TEST(StateTest, PutsBackWhatCouldNotBeCheckedBeforehand) {
   Picky first, second;
   State state{{"number", number}, {"first", first}, {"second", second}};
 
-  EXPECT_THAT([&] { state.prepare_load(Dict{{"number", 2}, {"first", 2}, {"second", -2}}).apply(); },
-              ThrowsMessage<UsageError>(HasSubstr("cannot load 'second': must be positive")));
+  EXPECT_THAT(
+      [&] {
+        state.prepare_load(Dict{{"number", 2}, {"first", 2}, {"second", -2}}).apply();
+      },
+      ThrowsMessage<UsageError>(HasSubstr("cannot load 'second': must be positive")));
   EXPECT_EQ(number, 1);
   EXPECT_EQ(first.value, 1);
 
@@ -119,7 +125,8 @@ TEST(StateTest, TakesContainersOfValues) {
   std::optional<int64_t> best = 3, none;
   std::pair<std::string, bool> pair{"p", true};
   std::tuple<int, std::vector<bool>> tuple{7, {true, false}};
-  State state{{"losses", losses}, {"averages", averages}, {"best", best}, {"none", none}, {"pair", pair}, {"tuple", tuple}};
+  State state{{"losses", losses}, {"averages", averages}, {"best", best},
+              {"none", none},     {"pair", pair},         {"tuple", tuple}};
   const Value saved = state.save();
   losses = {1}, averages.clear(), best.reset(), none = 1, pair = {}, tuple = {};
 
@@ -142,8 +149,13 @@ TEST(StateTest, LoadsObjectsInContainersWhereTheyAre) {
   State inner{{"number", number}};
   State state{{"list", list}, {"map", map}, {"maybe", maybe}, {"pair", pair}, {"inner", inner}};
 
-  state.prepare_load(Dict{{"list", List{2, 3}}, {"map", Dict{{"a", 4}}}, {"maybe", 5}, {"pair", List{6, 7}},
-                          {"inner", Dict{{"number", 8}}}}).apply();
+  state
+      .prepare_load(Dict{{"list", List{2, 3}},
+                         {"map", Dict{{"a", 4}}},
+                         {"maybe", 5},
+                         {"pair", List{6, 7}},
+                         {"inner", Dict{{"number", 8}}}})
+      .apply();
 
   EXPECT_EQ(list[1].value, 3);
   EXPECT_EQ(map.at("a").value, 4);

@@ -15,7 +15,7 @@ CheckpointIOCase builtin_io(const std::string& name) {
 
 }  // namespace
 
-INSTANTIATE_TEST_SUITE_P(Builtin, CheckpointIOConformanceTest, ::testing::Values(builtin_io("torch"), builtin_io("safetensors")),
-                         checkpoint_io_case_name);
+INSTANTIATE_TEST_SUITE_P(Builtin, CheckpointIOConformanceTest,
+                         ::testing::Values(builtin_io("torch"), builtin_io("safetensors")), checkpoint_io_case_name);
 
 }  // namespace fabric::testing

@@ -56,7 +56,8 @@ class SafetensorsCheckpointIOTest : public ::testing::Test {
 TEST_F(SafetensorsCheckpointIOTest, NamesTensorsByTheirKeys) {
   io_.save(Dict{{"model", Dict{{"0.weight", at::ones({2})}}}, {"list", List{1, at::ones({1})}}}, path_);
 
-  EXPECT_THAT(read(path_), AllOf(HasSubstr("\"model.0.weight\":{\"dtype\":\"F32\",\"shape\":[2]"), HasSubstr("\"list.1\":")));
+  EXPECT_THAT(read(path_),
+              AllOf(HasSubstr("\"model.0.weight\":{\"dtype\":\"F32\",\"shape\":[2]"), HasSubstr("\"list.1\":")));
 }
 
 TEST_F(SafetensorsCheckpointIOTest, GivesBackWhatJsonHasNoFormFor) {
@@ -82,7 +83,8 @@ TEST_F(SafetensorsCheckpointIOTest, RefusesWhatTheFormatCannotHold) {
 
 TEST_F(SafetensorsCheckpointIOTest, ReadsFilesOfOthersAsTheirTensors) {
   foreign(R"({"__metadata__":{"format":"pt"},"b":{"dtype":"BF16","shape":[2,1],"data_offsets":[0,4]},)"
-          R"("a":{"dtype":"I64","shape":[],"data_offsets":[4,12]}})", 12);
+          R"("a":{"dtype":"I64","shape":[],"data_offsets":[4,12]}})",
+          12);
 
   const Value loaded = io_.load(path_);
 
@@ -93,13 +95,16 @@ TEST_F(SafetensorsCheckpointIOTest, ReadsFilesOfOthersAsTheirTensors) {
 }
 
 TEST_F(SafetensorsCheckpointIOTest, RefusesHeadersThatDoNotFitTheirFile) {
-  const auto error = [&](const std::string& tensor, size_t bytes) { return error_of(foreign("{\"a\":" + tensor + "}", bytes)); };
+  const auto error = [&](const std::string& tensor, size_t bytes) {
+    return error_of(foreign("{\"a\":" + tensor + "}", bytes));
+  };
 
   EXPECT_THAT(error(R"({"dtype":"F32","shape":[2],"data_offsets":[0,8]})", 4), HasSubstr("ends beyond the file"));
   EXPECT_THAT(error(R"({"dtype":"F32","shape":[2],"data_offsets":[0,8]})", 9), HasSubstr("belong to no tensor"));
   EXPECT_THAT(error(R"({"dtype":"F32","shape":[2],"data_offsets":[4,12]})", 12), HasSubstr("must begin at byte"));
   EXPECT_THAT(error(R"({"dtype":"F32","shape":[3],"data_offsets":[0,8]})", 8), HasSubstr("12 bytes apart"));
-  EXPECT_THAT(error(R"({"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]})", 0), HasSubstr("out of bounds"));
+  EXPECT_THAT(error(R"({"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]})", 0),
+              HasSubstr("out of bounds"));
   EXPECT_THAT(error(R"({"dtype":"F32","shape":"x","data_offsets":[0,8]})", 8), HasSubstr("another way"));
   EXPECT_THAT(error(R"({"dtype":"Q4","shape":[2],"data_offsets":[0,8]})", 8), HasSubstr("'Q4'"));
 }

@@ -103,6 +103,14 @@ TEST(UnpicklerTest, ChecksATensorAgainstItsStorage) {
   EXPECT_THAT(error_of(tensor_pickle("K\0"s, huge, "K\0"s)), HasSubstr("reaches beyond"));
 }
 
+TEST(UnpicklerTest, RefusesATensorWithFewerStridesThanSizes) {
+  std::string bytes = tensor_pickle("K\0"s, "K\2", "K\1");
+  const size_t size = bytes.find("K\2\x85");
+  ASSERT_NE(size, std::string::npos);
+
+  EXPECT_THAT(error_of(bytes.replace(size, 3, "K\2K\2\x86")), HasSubstr("a stride for each size"));
+}
+
 TEST(UnpicklerTest, SurvivesEveryPrefixAndEveryChangedByte) {
   const std::string good = pickle_value(Dict{{"a", List{1, 2.5, "text", true, {}}}, {"w", at::ones({2, 2})}}).bytes;
   ASSERT_NO_THROW(read(good));

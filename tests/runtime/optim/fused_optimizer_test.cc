@@ -29,12 +29,9 @@ Kind kind(const char* name, const Options& options) {
 /// Parameters of every layout: contiguous, channels_last, transposed, with holes, and of one element.
 Tensors parameters_of_every_layout() {
   torch::manual_seed(3);
-  return {torch::randn({3, 5}),
-          torch::randn({4, 3, 5, 5}).contiguous(at::MemoryFormat::ChannelsLast),
-          torch::randn({6, 7}).t(),
-          torch::randn({4, 10}).slice(1, 0, 10, 3),
-          torch::randn({}),
-          torch::randn({8, 4}, at::kDouble)};
+  return {torch::randn({3, 5}),     torch::randn({4, 3, 5, 5}).contiguous(at::MemoryFormat::ChannelsLast),
+          torch::randn({6, 7}).t(), torch::randn({4, 10}).slice(1, 0, 10, 3),
+          torch::randn({}),         torch::randn({8, 4}, at::kDouble)};
 }
 
 /// Steps copies of the same parameters. Gradients have the layout of their parameter or, with `strange`, another one.
@@ -128,7 +125,8 @@ TEST_P(FusedOptimizerTest, RefusesWhatTheKernelCannotTake) {
 INSTANTIATE_TEST_SUITE_P(
     Kinds, FusedOptimizerTest,
     ::testing::Values(kind<AdamW, torch::optim::AdamW>("AdamW", AdamWOptions(0.1)),
-                      kind<AdamW, torch::optim::AdamW>("AdamWAmsgrad", AdamWOptions(0.1).amsgrad(true).betas({0.8, 0.9})),
+                      kind<AdamW, torch::optim::AdamW>("AdamWAmsgrad",
+                                                       AdamWOptions(0.1).amsgrad(true).betas({0.8, 0.9})),
                       kind<Adam, torch::optim::Adam>("Adam", AdamOptions(0.1).weight_decay(0.1)),
                       kind<SGD, torch::optim::SGD>("Sgd", SGDOptions(0.1).weight_decay(0.1)),
                       kind<SGD, torch::optim::SGD>("SgdMomentum", SGDOptions(0.1).momentum(0.9).dampening(0.1)),

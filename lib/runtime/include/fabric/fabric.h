@@ -268,7 +268,7 @@ class FABRIC_API Fabric {
   /// damaged.
   template <Saveable T>
   void load_raw(const std::string& path, T& object, bool strict = true) {
-    load_raw(path, [&object, strict](const Value& value) {
+    load_one(path, [&object, strict](const Value& value) {
       if constexpr (requires { object.prepare_load(value, strict); }) {
         return object.prepare_load(value, strict);
       } else {
@@ -308,7 +308,7 @@ class FABRIC_API Fabric {
   void print_line(std::string line) const;
   const std::vector<std::shared_ptr<Callback>>& callbacks() const;
   std::string checkpoint_path(const std::string& path) const;
-  void load_raw(const std::string& path, const std::function<PendingLoad(const Value&)>& prepare);
+  void load_one(const std::string& path, const std::function<PendingLoad(const Value&)>& prepare);
   /// Writes what is logged still and closes the loggers; `status` is "success" or "failed".
   void finalize(const std::string& status);
 

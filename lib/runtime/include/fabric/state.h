@@ -52,9 +52,9 @@ concept PreparedState = requires(T& object, const Value& value) {
 template <class T>
 concept Saveable = requires(const T& saved) {
   { StateTraits<T>::save(saved) } -> std::same_as<Value>;
-} && (ReadableState<T> || PreparedState<T> || requires(T& loaded, const Value& value) {
-  StateTraits<T>::load(loaded, value);
-});
+}
+&&(ReadableState<T> || PreparedState<T> ||
+   requires(T & loaded, const Value& value) { StateTraits<T>::load(loaded, value); });
 
 /// Checks as far as possible that `value` can be loaded into `object`, and returns what is to be done. Changes nothing. Throws
 /// UsageError if it does not fit.
@@ -63,7 +63,8 @@ PendingLoad prepare_to_load(T& object, const Value& value) {
   if constexpr (PreparedState<T>) {
     return StateTraits<T>::prepare(object, value);
   } else if constexpr (ReadableState<T>) {
-    return PendingLoad([&object, loaded = StateTraits<T>::read(object, value)]() mutable { object = std::move(loaded); });
+    return PendingLoad(
+        [&object, loaded = StateTraits<T>::read(object, value)]() mutable { object = std::move(loaded); });
   } else {
     return PendingLoad::attempt([&object, value] { StateTraits<T>::load(object, value); },
                                 [&object] { return StateTraits<T>::save(object); },

@@ -26,7 +26,8 @@ using List = std::vector<Value>;
 class FABRIC_API DeferredTensor {
  public:
   /// `verify` throws if the data are damaged. It is called each time, by any thread, and remembers what it found.
-  DeferredTensor(at::Tensor tensor, std::function<void()> verify) : tensor_(std::move(tensor)), verify_(std::move(verify)) {}
+  DeferredTensor(at::Tensor tensor, std::function<void()> verify)
+      : tensor_(std::move(tensor)), verify_(std::move(verify)) {}
   const at::Tensor& take() const {
     verify_();
     return tensor_;
@@ -50,8 +51,8 @@ class FABRIC_API Value {
   Value(std::string v) : data_(std::move(v)) {}    // NOLINT
   Value(at::Tensor v) : data_(std::move(v)) {}     // NOLINT
   Value(DeferredTensor v) : data_(std::make_shared<const DeferredTensor>(std::move(v))) {}  // NOLINT
-  Value(List v) : data_(std::move(v)) {}           // NOLINT
-  Value(Dict v) : data_(std::move(v)) {}           // NOLINT
+  Value(List v) : data_(std::move(v)) {}                                                    // NOLINT
+  Value(Dict v) : data_(std::move(v)) {}                                                    // NOLINT
 
   bool is_none() const { return std::holds_alternative<std::monostate>(data_); }
   bool is_bool() const { return std::holds_alternative<bool>(data_); }
