@@ -9,6 +9,7 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 namespace {
 
@@ -78,6 +79,19 @@ fabric::Value HttpCheckpointIO::load(const std::string& path, fabric::Verify ver
   const TemporaryDirectory directory;
   get(path, directory.file());
   return files_->load(directory.file(), verify);  // stays mapped when the file is gone
+}
+
+std::vector<fabric::StoredCheckpoint> HttpCheckpointIO::list(const std::string& directory) {
+  const httplib::Result result = client_->Get(url_path(directory) + "/");
+  if (result && result->status == kNotFound) return {};
+  check(result, "list", url_ + url_path(directory) + "/");
+  std::vector<fabric::StoredCheckpoint> found;
+  std::istringstream lines(result->body);
+  std::string name;
+  for (double written_at = 0; lines >> written_at && lines.ignore() && std::getline(lines, name);) {
+    found.push_back({directory + "/" + name, written_at});
+  }
+  return found;
 }
 
 void HttpCheckpointIO::remove(const std::string& path) {

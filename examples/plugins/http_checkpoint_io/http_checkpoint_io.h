@@ -5,6 +5,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace httplib {
 class Client;
@@ -18,7 +19,8 @@ struct HttpStore {
   std::chrono::seconds timeout{60};
 };
 
-/// Checkpoints of the kind "torch" in a store behind HTTP: saved by PUT, loaded by GET, removed by DELETE, each under its path.
+/// Checkpoints of the kind "torch" in a store behind HTTP: saved by PUT, loaded by GET, removed by DELETE, each under its path. GET of
+/// a path that ends with a slash lists what stands there, a line "<seconds since 1970> <name>" each.
 /// They pass through a file in the directory for temporary files, so that none is in memory as a whole.
 ///
 /// In the program's configure(): options.checkpoint_io = std::make_shared<HttpCheckpointIO>(HttpStore{.url = ...});
@@ -32,6 +34,7 @@ class HttpCheckpointIO final : public fabric::CheckpointIO {
   std::string name() const override { return "http"; }
   void save(const fabric::Value& checkpoint, const std::string& path) override;
   fabric::Value load(const std::string& path, fabric::Verify verify) override;
+  std::vector<fabric::StoredCheckpoint> list(const std::string& directory) override;
   void remove(const std::string& path) override;
 
  private:

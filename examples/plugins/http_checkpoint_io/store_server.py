@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A little store of files: PUT, GET and DELETE of paths below a directory. Prints its port. For trials and tests: it asks nobody
+"""A little store of files: PUT, GET and DELETE of paths below a directory; GET of a path that ends with a slash lists what stands
+there, a line "<seconds since 1970> <name>" each. Prints its port. For trials and tests: it asks nobody
 who they are.
 
     store_server.py DIRECTORY [PORT]
@@ -30,7 +31,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _write(self, path, size):
         """Writes beside the path first: whoever reads it sees the old file or the new one."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
             while size > 0:
                 chunk = self.rfile.read(min(size, 1 << 20))
                 if not chunk:
@@ -48,7 +49,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             self._answer(500)
 
+    def _list(self, directory):
+        lines = []
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                if not entry.name.startswith(".") and entry.is_file(follow_symlinks=False):
+                    lines.append(f"{entry.stat().st_mtime} {entry.name}\n")
+        text = "".join(lines).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
     def do_GET(self):
+        if urllib.parse.urlsplit(self.path).path.endswith("/"):
+            try:
+                self._list(self._path())
+            except OSError:
+                self._answer(404)
+            return
         try:
             file = open(self._path(), "rb")
         except OSError:
