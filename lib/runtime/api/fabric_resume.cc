@@ -24,7 +24,10 @@ PendingLoad read_checkpoint(CheckpointIO& io, const std::string& path, const Sta
   if (is_foreign && !may_be_foreign) {
     throw UsageError(concat("it must have the entry '", kRunStateKey, "', which Fabric saves, but has not"));
   }
-  if (!is_foreign) run_state = *checkpoint.find(kRunStateKey);
+  if (!is_foreign) {
+    run_state = *checkpoint.find(kRunStateKey);
+    check_run_state(run_state);
+  }
   return state.prepare_load(checkpoint);
 }
 

@@ -101,6 +101,23 @@ Dict collect_run_state(detail::FabricCore& core) {
           {"callbacks", collect_callbacks(core.options.callbacks)}};
 }
 
+void check_run_state(const Value& run_state) {
+  const int64_t version = run_state.at("version").to_int();
+  if (version != kVersion) {
+    throw UsageError(concat("what Fabric saved in it must be of version ", kVersion, ", but is of version ", version,
+                            "; go on with the Fabric that saved it"));
+  }
+  for (const char* number : {"step", "seed", "world_size"}) static_cast<void>(run_state.at(number).to_int());
+  for (const char* list : {"loaders", "callbacks"}) static_cast<void>(run_state.at(list).to_list());
+  static_cast<void>(run_state.at("precision").at("name").to_string());
+  for (const auto& [name, states] : run_state.at("generators").to_dict()) {
+    const at::Tensor& all = states.to_tensor();
+    if (all.dim() == 2 && all.size(0) == run_state.at("world_size").to_int() && all.scalar_type() == at::kByte) continue;
+    throw UsageError(concat("the states of generators must be bytes, a row for each rank, but those of '", name, "' have shape ",
+                            all.sizes()));
+  }
+}
+
 void apply_run_state(detail::FabricCore& core, const Value& run_state) {
   core.step = run_state.at("step").to_int();
   core.seed = static_cast<uint64_t>(run_state.at("seed").to_int());

@@ -18,8 +18,11 @@ inline constexpr const char* kRunStateKey = "fabric";
 /// generators of all ranks, the places of loaders, the precision's scale, what callbacks keep, the policy's metric. Collective.
 Dict collect_run_state(detail::FabricCore& core);
 
+/// Throws UsageError unless `run_state` is such an entry, of this version.
+void check_run_state(const Value& run_state);
+
 /// Puts back what collect_run_state() took, as far as this program has it. Generators only where the world has the same size:
-/// in another one each rank's numbers are other ones anyway. Throws UsageError if an entry is of a wrong kind.
+/// in another one each rank's numbers are other ones anyway. `run_state` was checked.
 void apply_run_state(detail::FabricCore& core, const Value& run_state);
 
 /// Returns the step at which a checkpoint was saved, or nothing if Fabric did not save it.
