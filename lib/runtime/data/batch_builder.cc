@@ -11,7 +11,7 @@
 namespace fabric::detail {
 namespace {
 
-/// Returns whether the bytes of `sample` are its values, one after the other.
+/// Returns whether the values of `sample` are bytes that may be copied.
 bool is_plain(const at::Tensor& sample) {
   return sample.defined() && sample.is_cpu() && sample.layout() == at::kStrided && !sample.is_quantized() &&
          !sample.is_conj() && !sample.is_neg() && !sample.is_nested();
@@ -40,6 +40,7 @@ void TensorBuilder::begin(const at::Tensor& sample) {
   c10::SmallVector<int64_t, 6> sizes{count_};
   sizes.append(sample.sizes().begin(), sample.sizes().end());
   batch_ = at::detail::empty_cpu(sizes, sample.scalar_type());
+  keys_ = sample.key_set();
   data_ = static_cast<char*>(batch_.data_ptr());
   sample_bytes_ = sample.nbytes();
 }
@@ -51,7 +52,11 @@ void TensorBuilder::stop_copying() {
 
 void TensorBuilder::add(const at::Tensor& sample) {
   if (added_ == 0) begin(sample);
-  if (batch_.defined() && !(is_plain(sample) && sample.scalar_type() == batch_.scalar_type())) stop_copying();
+  // Tensors with the first one's keys are as plain as it is.
+  const bool is_like_first = batch_.defined() && sample.defined() && sample.key_set() == keys_;
+  if (batch_.defined() && !((is_like_first || is_plain(sample)) && sample.scalar_type() == batch_.scalar_type())) {
+    stop_copying();
+  }
   if (!batch_.defined()) {
     if (!uncopied_.empty()) check_shape(uncopied_.front().sizes(), sample.sizes());
     uncopied_.push_back(sample);

@@ -65,6 +65,14 @@ std::unique_ptr<DeviceFeed::Copy> DeviceFeed::begin(const Visit& visit_batch) co
     copy_all(visit_batch);
     return nullptr;
   }
+  // What a dataset has made on a device itself comes from this thread's stream. Host tensors need no such wait, and it would
+  // keep their copies from running beside what is computed on that stream.
+  bool is_on_device = false;
+  const auto look = [&is_on_device](at::Tensor& tensor) {
+    is_on_device = is_on_device || (tensor.defined() && !tensor.is_cpu());
+  };
+  visit_batch(TensorVisitor(look));
+  if (is_on_device) Copy(*streams_, streams_->getStream(device_)).make_wait(*stream_);
   const CurrentStream current(*streams_, *stream_);
   copy_all(visit_batch);
   return std::make_unique<Copy>(*streams_, *stream_);

@@ -74,6 +74,17 @@ TEST(DeviceFeedTest, CopiesOnAStreamOfItsOwnForWhichTheUsersWaits) {
   EXPECT_THAT(device.done, ElementsAre("wait on 1", "keep for 1", "keep for 1", "destroy"));
 }
 
+TEST(DeviceFeedTest, WaitsForWhatTheDatasetHasMadeOnTheDevice) {
+  const RecordingDevice device;
+  const DeviceFeed feed(RecordingDevice::device, false, &device);
+  Two batch{at::ones({2}), at::ones({3}, c10::DeviceType::Meta)};
+
+  feed.begin(visit(batch));
+
+  EXPECT_THAT(device.done,
+              ElementsAre("record on 1", "wait on 7", "destroy", "use 7", "record on 7", "use 1", "destroy"));
+}
+
 TEST(DeviceFeedTest, LeavesTheStreamAsItWasWhereACopyFails) {
   const RecordingDevice device;
   const DeviceFeed feed(RecordingDevice::device, false, &device);

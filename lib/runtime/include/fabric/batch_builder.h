@@ -33,6 +33,7 @@ class FABRIC_API TensorBuilder {
   int64_t count_;
   int64_t added_ = 0;
   at::Tensor batch_;
+  c10::DispatchKeySet keys_;  ///< of the first sample
   char* data_ = nullptr;
   size_t sample_bytes_ = 0;
   std::vector<at::Tensor> uncopied_;

@@ -132,7 +132,8 @@ class FABRIC_API Fabric {
     }
   }
 
-  /// Makes a loader that gives this rank its share of `dataset`, on device().
+  /// Makes a loader that gives this rank its share of `dataset`, on device(): an IndexedDataset or a StreamedDataset, LibTorch's
+  /// own among them. Throws UsageError for options that cannot be.
   template <class D>
   requires Dataset<std::decay_t<D>> DataLoader<std::decay_t<D>> setup_dataloader(D&& dataset,
                                                                                  DataLoaderOptions options = {}) {
