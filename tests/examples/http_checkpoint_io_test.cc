@@ -1,6 +1,7 @@
 #include "http_checkpoint_io.h"
 
 #include <ATen/ops/ones.h>
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -32,10 +33,12 @@ class StoreServer {
       ::_exit(127);
     }
     ::close(ends[1]);
-    std::array<char, 32> port = {};
-    if (::read(ends[0], port.data(), port.size() - 1) <= 0) throw std::runtime_error("the server did not start");
+    std::string port;
+    for (char c = 0; c != '\n'; port += c) {
+      if (::read(ends[0], &c, 1) != 1) throw std::runtime_error("the server did not start");
+    }
     ::close(ends[0]);
-    url_ = "http://127.0.0.1:" + std::to_string(std::atoi(port.data()));
+    url_ = "http://127.0.0.1:" + std::to_string(std::stoi(port));
   }
   ~StoreServer() {
     ::kill(pid_, SIGKILL);

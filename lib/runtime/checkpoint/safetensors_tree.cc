@@ -170,6 +170,7 @@ FlatValue flatten(const Value& value) {
 
 Value unflatten(const std::shared_ptr<const SafetensorsFile>& file, Verify verify) {
   const ordered_json tree = ordered_json::parse(file->metadata().at(kTreeKey), nullptr, /*allow_exceptions=*/false);
+  if (tree.is_discarded()) file->damaged("the tree in its header is no JSON");
   try {
     return Unflattener(file, verify).unflatten(tree);
   } catch (const nlohmann::json::exception& error) {

@@ -238,9 +238,10 @@ void ZipReader::check_extra(const std::string& name, std::string_view extra, con
   bool is_right = true;
   const bool is_whole = for_each_field(extra, [&](uint16_t id, std::string_view bytes) {
     if (id == kPaddingExtraId) is_right &= bytes.find_first_not_of(kPaddingByte) == std::string_view::npos;
-    for (size_t i = 0; id == kZip64ExtraId && i + 8 <= std::min<size_t>(bytes.size(), 16); i += 8) {
-      const auto size = number<uint64_t>(bytes, i);
-      is_right &= size == 0 || size == found.size;
+    // LibTorch's writer puts the header's own offset there too, and leaves sizes open that the descriptor has.
+    for (size_t i = 0; id == kZip64ExtraId && i + 8 <= bytes.size(); i += 8) {
+      const auto value = number<uint64_t>(bytes, i);
+      is_right &= value == 0 || value == found.size || value == found.header;
     }
   });
   if (!is_right || !is_whole) damaged(concat("the padding before record '", name, "' is not what it must be"));
