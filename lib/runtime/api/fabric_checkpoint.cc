@@ -124,7 +124,8 @@ Value Fabric::load(const std::string& path, Verify verify) {
 
 void Fabric::load_one(const std::string& path, const std::function<PendingLoad(const Value&)>& prepare) {
   const std::string absolute = checkpoint_path(path);
-  const Value state = io_for(*core_, path)->load(absolute, Verify::kFirstTouch);
+  Value state = io_for(*core_, path)->load(absolute, Verify::kFirstTouch);
+  if (state.is_dict()) std::erase_if(state.to_dict(), [](const auto& entry) { return entry.first == kRunStateKey; });
   PendingLoad pending;
   try {
     pending = prepare(state);
