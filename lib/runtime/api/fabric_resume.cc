@@ -79,6 +79,7 @@ std::vector<std::string> Fabric::resume_candidates() {
   std::exception_ptr failure;
   if (is_global_zero()) {
     try {
+      core_->checkpoints().remove_unfinished();
       for (std::string& path : core_->checkpoints().newest_first()) names.emplace_back(std::move(path));
     } catch (...) {
       failure = std::current_exception();

@@ -13,6 +13,7 @@
 #include "core/concat.h"
 #include "fabric/error.h"
 #include "runtime/api/run_state.h"
+#include "runtime/checkpoint/atomic_file.h"
 
 namespace fabric {
 namespace {
@@ -36,6 +37,15 @@ std::optional<int64_t> RunCheckpoints::step_of(const std::string& name) {
   int64_t step = 0;
   const auto [stopped, error] = std::from_chars(begin, end, step);
   return begin < end && error == std::errc() && stopped == end && step >= 0 ? std::optional(step) : std::nullopt;
+}
+
+void RunCheckpoints::remove_unfinished() const {
+  std::error_code error;
+  for (fs::directory_iterator entry(directory_, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    std::error_code ignored;
+    if (name.starts_with('.') && name.ends_with(AtomicFile::kUnfinishedSuffix)) fs::remove(entry->path(), ignored);
+  }
 }
 
 std::vector<std::string> RunCheckpoints::newest_first() const {

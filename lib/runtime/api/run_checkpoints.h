@@ -22,6 +22,8 @@ class RunCheckpoints {
   /// Returns the step of such a name.
   static std::optional<int64_t> step_of(const std::string& name);
 
+  /// Removes what ranks that were killed while they saved have left. To be called while none of this run saves.
+  void remove_unfinished() const;
   /// Returns the paths of all checkpoints that are there, those written last first.
   std::vector<std::string> newest_first() const;
   /// Notes that the checkpoint of `step` was written, when the policy's metric was `metric`: leads best.ckpt to the best one,

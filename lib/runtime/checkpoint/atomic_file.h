@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "core/unique_fd.h"
 
@@ -12,6 +13,9 @@ namespace fabric {
 /// synchronised, renamed. Without commit() nothing is left and what stood at the path stays.
 class AtomicFile {
  public:
+  /// What the hidden name ends with; it begins with a point.
+  static constexpr std::string_view kUnfinishedSuffix = ".partial";
+
   /// Makes the directories above `path` and the hidden file. Throws SystemError with the path and the cause.
   explicit AtomicFile(std::string path);
   AtomicFile(const AtomicFile&) = delete;

@@ -9,6 +9,7 @@
 
 #include "support/eventually.h"
 #include "support/fabric_run.h"
+#include "support/file_text.h"
 #include "support/processes.h"
 
 namespace fabric::launcher {

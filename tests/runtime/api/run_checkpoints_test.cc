@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
+#include <limits>
 #include <set>
 
 #include "runtime/api/run_state.h"
@@ -82,6 +84,19 @@ TEST_F(RunCheckpointsTest, KnowsWhatAnEarlierLifeOfTheRunLeft) {
 
   EXPECT_THAT(steps_there(), ElementsAre(1, 3, 4));
   EXPECT_EQ(best(), "step-1.ckpt");
+}
+
+TEST_F(RunCheckpointsTest, RemovesWhatWasNotFinished) {
+  RunCheckpoints checkpoints = make({});
+  save(checkpoints, 1);
+  const std::string unfinished = directory_.file(".step-2.ckpt.17.0.partial"), other = directory_.file(".notes");
+  for (const std::string& path : {unfinished, other}) std::ofstream(path) << "x";
+
+  checkpoints.remove_unfinished();
+
+  EXPECT_FALSE(std::filesystem::exists(unfinished));
+  EXPECT_TRUE(std::filesystem::exists(other));
+  EXPECT_THAT(steps_there(), ElementsAre(1));
 }
 
 TEST_F(RunCheckpointsTest, ListsThoseWrittenLastFirst) {
