@@ -54,6 +54,8 @@ def read(path, kind, fabric, module, optimizer):
         wrapped = fabric.setup(module, optimizer) if optimizer is not None else (fabric.setup_module(module), None)
         state = {"model": wrapped[0], **({"optimizer": wrapped[1]} if optimizer is not None else {})}
         rest = fabric.load(path, state, weights_only=True)
+        unasked = rest.pop("fabric")  # what Fabric for C++ saves itself
+        expect(unasked["world_size"] == 1, f"{path}: it was saved in a world of one rank, but has {unasked}")
         expect(rest == {"step": peer_models.FIRST_STEPS}, f"{path}: the rest must be the step, but is {rest}")
         return wrapped
     checkpoint = torch.load(path, weights_only=True, mmap=kind == "mmap")
