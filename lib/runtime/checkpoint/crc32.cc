@@ -6,15 +6,20 @@
 
 #include <algorithm>
 #include <atomic>
+#include <system_error>
+#include <thread>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
+#include "core/helper_thread.h"
+
 namespace fabric {
 namespace {
 
-constexpr size_t kBlockBytes = size_t{1} << 20;
+// Joining two checksums takes as long as making one of some hundred kilobytes.
+constexpr size_t kBlockBytes = size_t{8} << 20;
 
 #if defined(__x86_64__)
 constexpr size_t kFoldBytes = 64;
@@ -85,10 +90,21 @@ std::vector<uint32_t> crc32_in_parallel(const std::vector<std::string_view>& pie
   std::vector<uint32_t> crcs(blocks.size());
   // Each thread takes the next block: one that is held up holds up no other.
   std::atomic<size_t> next = 0;
-  const auto work = [&](int64_t /*begin*/, int64_t /*end*/) {
+  const auto work = [&] {
     for (size_t i = next++; i < blocks.size(); i = next++) crcs[i] = crc32_of(blocks[i].data(), blocks[i].size());
   };
-  blocks.size() < 2 ? work(0, 1) : at::parallel_for(0, at::get_num_threads(), 1, work);
+  {
+    // Not at::parallel_for(): its loop is compiled into its caller, and runs on one thread unless that is built with OpenMP.
+    std::vector<std::jthread> others;
+    const size_t num_threads = std::min(blocks.size(), static_cast<size_t>(at::get_num_threads()));
+    try {
+      for (size_t i = 1; i < num_threads; ++i) {
+        others.push_back(start_helper_thread("fabric-crc", [&work](const std::stop_token&) { work(); }));
+      }
+    } catch (const std::system_error&) {  // as many threads as there may be: this one does what is left
+    }
+    work();
+  }
   std::vector<uint32_t> results;
   size_t block = 0;
   for (const std::string_view piece : pieces) {
