@@ -74,16 +74,19 @@ void describe_run(CLI::App& app, RunCommand& run) {
   app.add_option("--run-dir", run.runs_directory, "Directory in which the run's directory is made (default: runs)")
       ->type_name("DIR")
       ->check(not_empty);
-  CLI::Option* const run_id = app.add_option("--run-id", run.run_id, "Name of the run and of its directory (default: job name, time, 4 hex digits)")
-      ->type_name("ID")
-      ->check([](const std::string& id) {
-        const bool good = is_valid_name(id) && id != "latest";
-        return good
-                   ? ""
-                   : "must be 1 to 64 letters, digits, '.', '_' or '-', not start with '.' or '-', and not be 'latest'";
-      });
-  app.add_option("--resume", run.resume,
-                 "Go on with the run of this name, or with the job's latest one (last); or begin a new run at a checkpoint")
+  CLI::Option* const run_id =
+      app.add_option("--run-id", run.run_id,
+                     "Name of the run and of its directory (default: job name, time, 4 hex digits)")
+          ->type_name("ID")
+          ->check([](const std::string& id) {
+            const bool good = is_valid_name(id) && id != "latest";
+            return good
+                       ? ""
+                       : "must be 1 to 64 letters, digits, '.', '_' or '-', not start with '.' or '-', and not be 'latest'";
+          });
+  app.add_option(
+         "--resume", run.resume,
+         "Go on with the run of this name, or with the job's latest one (last); or begin a new run at a checkpoint")
       ->type_name("last|RUN|PATH")
       ->check(not_empty)
       ->excludes(run_id);

@@ -155,7 +155,8 @@ void JobRun::say_what_starts(const rendezvous::Settings& settings) {
                          {"evidence", request_.cluster.evidence},
                          {"program", files_.program}});
   const int nodes = settings.max_nodes;
-  display_.show_notice(concat("run ", report_.run_id, request_.resumes_run ? " goes on: " : ": ", nodes * settings.ranks_per_node,
+  display_.show_notice(concat("run ", report_.run_id, request_.resumes_run ? " goes on: " : ": ",
+                              nodes * settings.ranks_per_node,
                               nodes * settings.ranks_per_node == 1 ? " rank" : " ranks", " on ", nodes,
                               nodes == 1 ? " node" : " nodes", ", in ", files_.directory.path));
   const RankWrapper& wrapper = request_.wrapper;

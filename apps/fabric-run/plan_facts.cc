@@ -130,7 +130,9 @@ std::vector<PlannedFact> facts_of(const RunPlan& plan, const RunRequest& request
   const bool is_flag = request.runs_directory_source.kind == job::ValueSource::Kind::kFlag;
   facts.add("run directory", base.run_directory,
             concat(is_flag ? request.runs_directory_source.text : facts.source("output.directory"),
-                   request.run_id.empty() ? "" : request.resumes_run ? "; --resume" : "; --run-id"));
+                   request.run_id.empty() ? ""
+                   : request.resumes_run  ? "; --resume"
+                                          : "; --run-id"));
   facts.add("environment", plan.cluster.environment, plan.cluster.evidence);
   add_nodes(plan, facts);
   facts.add("devices", concat(base.local_world_size, " on each node"), facts.source("fabric.devices"));

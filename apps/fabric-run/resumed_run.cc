@@ -79,8 +79,9 @@ Result<std::optional<ResumePath>> resume_path_of(const std::string& what, const 
   const bool names_something = is_there(path);
   const bool is_path = what.find('/') != std::string::npos;
   if (is_path && !names_something) {
-    return not_found(concat("must be last, a run's name, or the path of a checkpoint or of a run's directory, but nothing is at '",
-                            path.string(), "'"));
+    return not_found(
+        concat("must be last, a run's name, or the path of a checkpoint or of a run's directory, but nothing is at '",
+               path.string(), "'"));
   }
   if (!is_path && (!names_something || what == "last")) return std::optional<ResumePath>();
   std::string text = path.string();
@@ -105,8 +106,8 @@ Status reopen_run_directory(const RunDirectory& directory) {
   const UniqueFd journal(::open(directory.file(kJournalFile).c_str(), O_RDONLY | O_CLOEXEC));
   if (!journal) return errno_status(errno, concat("open '", directory.file(kJournalFile), "'"));
   if (::flock(journal.get(), LOCK_EX | LOCK_NB) != 0) {
-    return failed_precondition(
-        concat("must name a run that has ended, but a fabric-run is still leading '", directory.path, "'; stop it first"));
+    return failed_precondition(concat("must name a run that has ended, but a fabric-run is still leading '",
+                                      directory.path, "'; stop it first"));
   }
   FABRIC_RETURN_IF_ERROR(put_aside(directory, "report.json"));
   return put_aside(directory, kJobFile);

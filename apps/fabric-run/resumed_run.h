@@ -20,7 +20,8 @@ Result<std::optional<ResumePath>> resume_path_of(const std::string& what, const 
 
 /// Returns the id of the run in `runs_directory` that `what` names: itself, or for "last" that which was active last of those
 /// whose job is called `job_name`. kNotFound if there is none, with those that there are.
-Result<std::string> resumed_run_id(const std::string& what, const std::string& runs_directory, const std::string& job_name);
+Result<std::string> resumed_run_id(const std::string& what, const std::string& runs_directory,
+                                   const std::string& job_name);
 
 /// Makes the directory of a run that has ended, or was cut off, ready to go on: what a run writes once, its job and its report,
 /// is kept under other names, job-1.yaml, report-1.json and so on. kFailedPrecondition while a fabric-run leads the run.

@@ -36,8 +36,8 @@ struct GenerationPlan {
   int node_rank = 0;
   int first_global_rank = 0;
   int local_world_size = 1;
-  int restart_count = 0;                   ///< restarts so far in this job, after failures
-  int64_t furthest_step = -1;              ///< the highest step that a rank of an earlier generation ended; -1: none did
+  int restart_count = 0;       ///< restarts so far in this job, after failures
+  int64_t furthest_step = -1;  ///< the highest step that a rank of an earlier generation ended; -1: none did
   std::string main_address = "127.0.0.1";  ///< numeric address of node rank 0 for the data plane; ranks bind their own
   std::string interface = {};              ///< over which ranks talk; empty: that which leads to main_address
   std::string program;                     ///< absolute path of the user's shared object
@@ -69,9 +69,9 @@ struct GenerationPlan {
   template <class V>
   void fields(V& v) {
     v(generation.term, generation.counter, run_id, run_directory, world_size, num_nodes, node_rank, first_global_rank,
-      local_world_size, restart_count, furthest_step, main_address, interface, program, job_json, job_directory, workdir, env,
-      threads_per_rank, start_method, limits, binding, wrapper, wrapped_ranks, wrapper_has_terminal, uses_accelerators,
-      log_rotate_bytes);
+      local_world_size, restart_count, furthest_step, main_address, interface, program, job_json, job_directory,
+      workdir, env, threads_per_rank, start_method, limits, binding, wrapper, wrapped_ranks, wrapper_has_terminal,
+      uses_accelerators, log_rotate_bytes);
   }
 };
 

@@ -215,10 +215,11 @@ constexpr std::array kKeys = {
              const auto every = spec.checkpoint.every;
              return every.has_value() ? duration(*every) : line_of("never");
            }},
-    JobKey{"checkpoint.keep_last", "integer from 1, `all`", "`all`",
-           "so many of these checkpoints are kept, the latest; those that the program saves under names of its own all are",
-           R"("oneOf": [{"type": "integer", "minimum": 1, "maximum": 1000000}, {"const": "all"}])",
-           [](Spec spec) { return count_or(spec.checkpoint.keep_last, "all"); }},
+    JobKey{
+        "checkpoint.keep_last", "integer from 1, `all`", "`all`",
+        "so many of these checkpoints are kept, the latest; those that the program saves under names of its own all are",
+        R"("oneOf": [{"type": "integer", "minimum": 1, "maximum": 1000000}, {"const": "all"}])",
+        [](Spec spec) { return count_or(spec.checkpoint.keep_last, "all"); }},
     JobKey{"checkpoint.best", "name of a metric that the program logs", "none",
            "beside the latest the best by this metric are kept, and `checkpoints/best.ckpt` leads to the very best",
            R"("type": "string", "minLength": 1)", [](Spec spec) { return text_or_nothing(spec.checkpoint.best); }},

@@ -162,7 +162,8 @@ CheckpointOptions read_checkpoint_options(const YamlNode& node, const std::strin
   for (const char* const key : {"best_mode", "keep_best"}) {
     const YamlNode* const of_best = node.find(key);
     if (of_best == nullptr || !options.best.empty()) continue;
-    section.error(*of_best, "must stand beside checkpoint.best, the metric that it is about, but that is not there; name it");
+    section.error(*of_best,
+                  "must stand beside checkpoint.best, the metric that it is about, but that is not there; name it");
   }
   return options;
 }

@@ -74,10 +74,10 @@ enum class MetricMode : uint8_t { kMin, kMax };
 
 /// Section `checkpoint:`, which checkpoints are made and kept, and where a job begins.
 struct CheckpointOptions {
-  std::optional<int> every_steps{};                 ///< at least 1; nullopt: not by steps
+  std::optional<int> every_steps{};                  ///< at least 1; nullopt: not by steps
   std::optional<std::chrono::milliseconds> every{};  ///< nullopt: not by time
-  std::optional<int> keep_last{};                   ///< at least 1; nullopt: all
-  std::string best;                                 ///< name of the metric by which the best are kept; empty: none
+  std::optional<int> keep_last{};                    ///< at least 1; nullopt: all
+  std::string best;                                  ///< name of the metric by which the best are kept; empty: none
   MetricMode best_mode = MetricMode::kMin;
   int keep_best = 1;        ///< at least 1
   std::string resume_from;  ///< absolute; where a run begins that has no checkpoint of its own; empty: anew

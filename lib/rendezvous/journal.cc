@@ -8,7 +8,8 @@ namespace fabric::rendezvous {
 
 namespace {
 
-constexpr AlternativeNames<JournalEntry> kNames = {"term", "generation", "budget", "strike", "stop", "ended", "reopened"};
+constexpr AlternativeNames<JournalEntry> kNames = {"term", "generation", "budget",  "strike",
+                                                   "stop", "ended",      "reopened"};
 
 void add_to(Journal& journal, const TermBegun& entry) { journal.term = std::max(journal.term, entry.term); }
 void add_to(Journal& journal, const GenerationIssued& entry) { journal.generation = entry; }

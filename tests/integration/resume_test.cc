@@ -39,7 +39,8 @@ std::string resumes_job(int ranks, const std::string& args, const std::string& m
 std::string chargpt_job(int steps) {
   std::ostringstream job;
   job << "name: chargpt\nprogram: " << FABRIC_EXAMPLES_DIR << "/chargpt.so\nargs: {data: " << FABRIC_SOURCE_DIR
-      << "/examples/data/kjv.txt.gz, steps: " << steps << ", block_size: 16, layers: 1, heads: 2, width: 16, write: 1}\n"
+      << "/examples/data/kjv.txt.gz, steps: " << steps
+      << ", block_size: 16, layers: 1, heads: 2, width: 16, write: 1}\n"
       << "fabric: {accelerator: cpu, strategy: ddp, devices: 2, loggers: [csv]}\nthreads: 1\n";
   return job.str();
 }
@@ -113,9 +114,9 @@ TEST(ResumeJobTest, AFailureCostsTheStepsSinceTheLastCheckpoint) {
   const JobResult unbroken = run_job(unbroken_directory, resumes_job(2, "steps: 20", ""));
   ASSERT_EQ(unbroken.exit_code, 0) << unbroken.describe();
 
-  const JobResult result = run_job(
-      directory, resumes_job(2, "steps: 20, fails_at: 14, failing: 1",
-                             "elastic: {max_restarts: 1}\ncheckpoint: {every_steps: 5, keep_last: 1}\n"));
+  const JobResult result =
+      run_job(directory, resumes_job(2, "steps: 20, fails_at: 14, failing: 1",
+                                     "elastic: {max_restarts: 1}\ncheckpoint: {every_steps: 5, keep_last: 1}\n"));
 
   ASSERT_EQ(result.exit_code, 0) << result.describe();
   EXPECT_EQ(result.report.at("restarts"), 1);
@@ -144,7 +145,8 @@ TEST(ResumeJobTest, AKilledJobGoesOnAtTheNewestCheckpointThatIsWhole) {
     static_cast<void>(job.wait());
   }
 
-  const JobResult last = run_job(directory, resumes_job(1, "steps: 1, elements: 2000000", policy), {"--resume", "last"});
+  const JobResult last =
+      run_job(directory, resumes_job(1, "steps: 1, elements: 2000000", policy), {"--resume", "last"});
 
   ASSERT_EQ(last.exit_code, 0) << last.describe();
   reached = printed(last, "resumed");

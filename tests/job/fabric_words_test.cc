@@ -135,13 +135,14 @@ INSTANTIATE_TEST_SUITE_P(
                       LaterRow{"plugins", "plugins: [a]", "must be left out, as it is not there yet"}));
 
 TEST(FabricWordsTest, DpIsDdpOnTheCpuWithAWarning) {
-  const auto job = parse_job("name: x\nprogram: y.so\nfabric: {accelerator: cpu, strategy: DP, devices: 2}\n", "job.yaml",
-                             "/jobs", {});
+  const auto job = parse_job("name: x\nprogram: y.so\nfabric: {accelerator: cpu, strategy: DP, devices: 2}\n",
+                             "job.yaml", "/jobs", {});
 
   ASSERT_TRUE(job.ok()) << job.status().message();
   EXPECT_EQ(job->spec.fabric.strategy, "ddp");
-  EXPECT_EQ(job->warnings, std::vector<std::string>{"job.yaml:3:38: 'fabric.strategy' dp is for accelerators; ddp is taken "
-                                                    "on the CPU; write ddp"});
+  EXPECT_EQ(job->warnings,
+            std::vector<std::string>{"job.yaml:3:38: 'fabric.strategy' dp is for accelerators; ddp is taken "
+                                     "on the CPU; write ddp"});
 }
 
 TEST(FabricWordsTest, AutoTakesWhatThereIs) {

@@ -7,12 +7,12 @@
 #include "fabric/accelerator.h"
 #include "fabric/checkpoint_io.h"
 #include "fabric/environment.h"
+#include "fabric/epoch_cursor.h"
 #include "fabric/logger.h"
 #include "fabric/options.h"
 #include "fabric/precision.h"
-#include "fabric/strategy.h"
-#include "fabric/epoch_cursor.h"
 #include "fabric/state.h"
+#include "fabric/strategy.h"
 #include "runtime/api/checkpoint_schedule.h"
 #include "runtime/api/metrics_buffer.h"
 #include "runtime/api/run_checkpoints.h"
@@ -37,7 +37,7 @@ struct FabricCore {
   std::vector<std::weak_ptr<ModuleCore>> modules{};
   std::vector<std::weak_ptr<OptimizerCore>> optimizers{};
   std::vector<std::weak_ptr<EpochCursor>> loaders{};  ///< in the order in which they were set up
-  List loader_states{};                                ///< of a resumed checkpoint, in the same order
+  List loader_states{};                               ///< of a resumed checkpoint, in the same order
   MetricsBuffer metrics{};
   std::optional<std::variant<double, at::Tensor>> best_metric{};  ///< the policy's, as rank 0 logged it last
   uint64_t seed = 0;
@@ -46,8 +46,8 @@ struct FabricCore {
   std::optional<RunCheckpoints> run_checkpoints{};
   std::optional<State> resumed_state{};
   const EpochCursor* stepping_loader = nullptr;  ///< whose batches end steps where the program does not
-  bool ends_steps = false;                        ///< the program calls end_step()
-  bool has_gradients = false;                     ///< a backward pass came after the last step of an optimizer
+  bool ends_steps = false;                       ///< the program calls end_step()
+  bool has_gradients = false;                    ///< a backward pass came after the last step of an optimizer
   bool finalized = false;
 
   /// Returns whether no gradients wait for a step of their optimizer.

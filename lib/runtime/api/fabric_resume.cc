@@ -61,9 +61,10 @@ Resumed Fabric::resume(State& state) {
   }
   // An anomaly: end_step() leaves whole ones only. To begin anew would be to lose the training in silence.
   if (std::any_of(candidates.begin(), candidates.end(), is_of_end_step)) {
-    throw UsageError(concat("a run that has checkpoints must go on at one of them, but none can be loaded; mend the program, "
-                            "or begin a new run:",
-                            skipped));
+    throw UsageError(
+        concat("a run that has checkpoints must go on at one of them, but none can be loaded; mend the program, "
+               "or begin a new run:",
+               skipped));
   }
   const std::string& start = core_->options.checkpoint.resume_from;
   if (start.empty()) return {};

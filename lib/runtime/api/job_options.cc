@@ -90,8 +90,10 @@ std::optional<std::chrono::milliseconds> read_duration(const Json& section, cons
   int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   const auto unit = kUnits.find(std::string(end, text.data() + text.size()));
-  if (error == std::errc() && number > 0 && unit != kUnits.end()) return std::chrono::milliseconds(number * unit->second);
-  throw UsageError(concat("'checkpoint.", key, "' of the job must be a number and ms, s, m or h, as 10m, but is '", text, "'"));
+  if (error == std::errc() && number > 0 && unit != kUnits.end())
+    return std::chrono::milliseconds(number * unit->second);
+  throw UsageError(
+      concat("'checkpoint.", key, "' of the job must be a number and ms, s, m or h, as 10m, but is '", text, "'"));
 }
 
 CheckpointPolicy read_checkpoint_policy(const Json& section) {

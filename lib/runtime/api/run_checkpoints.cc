@@ -51,7 +51,9 @@ void RunCheckpoints::remove_unfinished() const {
 std::vector<std::string> RunCheckpoints::newest_first() const {
   std::vector<StoredCheckpoint> all = io_.list(directory_);
   // A store may know seconds only.
-  const auto age = [](const StoredCheckpoint& one) { return std::pair(one.written_at, step_of(file_name_of(one.path))); };
+  const auto age = [](const StoredCheckpoint& one) {
+    return std::pair(one.written_at, step_of(file_name_of(one.path)));
+  };
   std::sort(all.begin(), all.end(), [&age](const auto& a, const auto& b) { return age(a) > age(b); });
   std::vector<std::string> paths;
   for (StoredCheckpoint& one : all) paths.push_back(std::move(one.path));
@@ -112,7 +114,9 @@ void RunCheckpoints::point_best_at(int64_t step) const {
   fs::remove(fresh, error);
   fs::create_symlink(name_of(step), fresh, error);
   if (!error) fs::rename(fresh, concat(directory_, '/', kBestName), error);
-  if (error) throw SystemError(concat("cannot lead '", directory_, '/', kBestName, "' to the best checkpoint: ", error.message()));
+  if (error)
+    throw SystemError(
+        concat("cannot lead '", directory_, '/', kBestName, "' to the best checkpoint: ", error.message()));
 }
 
 }  // namespace fabric

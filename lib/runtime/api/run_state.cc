@@ -9,8 +9,8 @@
 #include <mutex>
 
 #include "core/concat.h"
-#include "fabric/error.h"
 #include "fabric/epoch_cursor.h"
+#include "fabric/error.h"
 #include "runtime/api/fabric_core.h"
 
 namespace fabric {
@@ -112,9 +112,10 @@ void check_run_state(const Value& run_state) {
   static_cast<void>(run_state.at("precision").at("name").to_string());
   for (const auto& [name, states] : run_state.at("generators").to_dict()) {
     const at::Tensor& all = states.to_tensor();
-    if (all.dim() == 2 && all.size(0) == run_state.at("world_size").to_int() && all.scalar_type() == at::kByte) continue;
-    throw UsageError(concat("the states of generators must be bytes, a row for each rank, but those of '", name, "' have shape ",
-                            all.sizes()));
+    if (all.dim() == 2 && all.size(0) == run_state.at("world_size").to_int() && all.scalar_type() == at::kByte)
+      continue;
+    throw UsageError(concat("the states of generators must be bytes, a row for each rank, but those of '", name,
+                            "' have shape ", all.sizes()));
   }
 }
 
@@ -127,7 +128,8 @@ void apply_run_state(detail::FabricCore& core, const Value& run_state) {
   core.loader_states = run_state.at("loaders").to_list();
   for (size_t i = 0; i < core.loaders.size(); ++i) core.restore_loader(i);
   const Value& precision = run_state.at("precision");
-  if (precision.at("name").to_string() == core.precision->name()) core.precision->load_state_dict(precision.at("state"));
+  if (precision.at("name").to_string() == core.precision->name())
+    core.precision->load_state_dict(precision.at("state"));
   const List& callbacks = run_state.at("callbacks").to_list();
   for (size_t i = 0; i < std::min(callbacks.size(), core.options.callbacks.size()); ++i) {
     if (!callbacks[i].is_none()) core.options.callbacks[i]->load_state_dict(callbacks[i]);

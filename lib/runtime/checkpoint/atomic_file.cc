@@ -41,7 +41,8 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   // Two writers of one process must not share a name either; a name that a killed process left is passed over.
   static std::atomic<unsigned> counter{0};
   do {
-    hidden_path_ = concat(directory_, "/.", target.filename().string(), ".", ::getpid(), ".", counter++, kUnfinishedSuffix);
+    hidden_path_ =
+        concat(directory_, "/.", target.filename().string(), ".", ::getpid(), ".", counter++, kUnfinishedSuffix);
     fd_.reset(::open(hidden_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   } while (!fd_ && errno == EEXIST);
   if (!fd_) fail("write", errno);

@@ -49,10 +49,9 @@ struct Life {
     fabric.seed_everything(3);
     model.emplace(fabric.setup_module(
         torch::nn::Sequential(torch::nn::Linear(4, 8), torch::nn::Dropout(0.5), torch::nn::Linear(8, 1))));
-    optimizer.emplace(fabric.setup_optimizer(torch::optim::SGD(
-        model->parameters(), torch::optim::SGDOptions(0.05).momentum(0.9))));
-    loader.emplace(fabric.setup_dataloader(
-        Samples(), {.batch_size = 9, .shuffle = true, .num_workers = num_workers}));
+    optimizer.emplace(
+        fabric.setup_optimizer(torch::optim::SGD(model->parameters(), torch::optim::SGDOptions(0.05).momentum(0.9))));
+    loader.emplace(fabric.setup_dataloader(Samples(), {.batch_size = 9, .shuffle = true, .num_workers = num_workers}));
   }
 
   State state() { return {{"model", *model}, {"optimizer", *optimizer}}; }
@@ -226,7 +225,8 @@ TEST_F(ResumeTest, BeginsAtTheCheckpointThatTheJobNames) {
 
   Life wrong(run(), {.resume_from = other.file("none")});
   State of_wrong = wrong.state();
-  EXPECT_THAT([&] { wrong.fabric.resume(of_wrong); }, ThrowsMessage<UsageError>(HasSubstr("but it cannot be loaded: ")));
+  EXPECT_THAT([&] { wrong.fabric.resume(of_wrong); },
+              ThrowsMessage<UsageError>(HasSubstr("but it cannot be loaded: ")));
 }
 
 TEST_F(ResumeTest, SavesNothingWhileGradientsAccumulate) {
@@ -260,8 +260,11 @@ TEST_F(ResumeTest, AnOptimizerThatIsSteppedWithoutItsHandleLeavesACleanStepToo) 
 TEST_F(ResumeTest, FabricsOwnEntryIsNoNameForTheProgram) {
   SingleRank rank;
   int64_t number = 1;
-  EXPECT_THAT([&] { rank.fabric.save("a", {{"fabric", number}}); },
-              ThrowsMessage<UsageError>(HasSubstr("'fabric' is the name of what Fabric saves itself")));
+  EXPECT_THAT(
+      [&] {
+        rank.fabric.save("a", {{"fabric", number}});
+      },
+      ThrowsMessage<UsageError>(HasSubstr("'fabric' is the name of what Fabric saves itself")));
 }
 
 /// A program that knows no end_step(): the next batch ends a step, with the state that resume() was given.

@@ -110,9 +110,8 @@ TEST_F(RunCheckpointsTest, ListsThoseWrittenLastFirst) {
   std::filesystem::last_write_time(directory_.file("epoch-1"), now - std::chrono::seconds(30));
   std::filesystem::create_symlink("step-2.ckpt", directory_.file("best.ckpt"));
 
-  EXPECT_THAT(checkpoints.newest_first(),
-              ElementsAre(directory_.file("epoch-1"), directory_.file("step-10.ckpt"), directory_.file("step-2.ckpt"),
-                          directory_.file("step-1.ckpt")));
+  EXPECT_THAT(checkpoints.newest_first(), ElementsAre(directory_.file("epoch-1"), directory_.file("step-10.ckpt"),
+                                                      directory_.file("step-2.ckpt"), directory_.file("step-1.ckpt")));
   EXPECT_TRUE(RunCheckpoints(io_, directory_.file("none"), {}).newest_first().empty());
 }
 
