@@ -1,7 +1,7 @@
 // Where a step ends: what is counted, saved and agreed on there.
 
+#include <array>
 #include <chrono>
-#include <iostream>
 
 #include "core/concat.h"
 #include "fabric/fabric.h"

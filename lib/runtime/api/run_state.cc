@@ -2,8 +2,8 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
-#include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <mutex>
