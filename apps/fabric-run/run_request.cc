@@ -52,9 +52,6 @@ Status look_around(const RunCommand& command, const cluster::Variables& variable
   request.local_nodes = {{}};
   if (request.spec().cluster.simulate_nodes > 0) simulate_nodes(request);
   request.agent_program = program_beside_this("fabric-agent");
-  std::error_code error;
-  request.current_directory = std::filesystem::current_path(error).string();
-  if (error) return errno_status(error.value(), "find the current directory");
   request.run_id = command.run_id;
   request.wrapper = {command.wrapper, command.wrapped_ranks, false};
   request.log_level = command.verbose ? LogLevel::kDebug : request.spec().logging.level;
@@ -72,14 +69,6 @@ void choose_runs_directory(const RunCommand& command, RunRequest& request) {
     request.runs_directory_source = job::source_of(request.job.sources, "output.directory");
   }
   request.runs_directory = (std::filesystem::path(request.current_directory) / chosen).lexically_normal().string();
-}
-
-Result<std::optional<ResumePath>> find_resume_path(const RunCommand& command) {
-  if (command.resume.empty()) return std::optional<ResumePath>();
-  std::error_code error;
-  const std::string here = std::filesystem::current_path(error).string();
-  if (error) return errno_status(error.value(), "find the current directory");
-  return resume_path_of(command.resume, here);
 }
 
 /// Finds the run that --resume names; `path` is what it is if it is a path.
@@ -154,7 +143,13 @@ std::optional<std::string> library_path_of(const job::JobSpec& spec, const clust
 tl::expected<RunRequest, Refusal> make_request(const RunCommand& command, const cluster::Variables& variables) {
   RunRequest request;
   job::Diagnostics diagnostics;
-  const auto resumed = find_resume_path(command);
+  std::error_code error;
+  request.current_directory = std::filesystem::current_path(error).string();
+  if (error) {
+    return tl::unexpected(Refusal{exit_code::kFailure, errno_status(error.value(), "find the current directory")});
+  }
+  const auto resumed = command.resume.empty() ? Result<std::optional<ResumePath>>(std::nullopt)
+                                              : resume_path_of(command.resume, request.current_directory);
   if (!resumed.ok()) return tl::unexpected(refusal_at(flag_source("--resume"), resumed.status()));
   job::JobInputs inputs{command.overrides, command.profile, variables};
   if (resumed->has_value() && !(*resumed)->is_run) {

@@ -1,19 +1,6 @@
 #include "runtime/api/agreed_load.h"
 
 namespace fabric {
-namespace {
-
-template <class Body>
-std::exception_ptr failure_of(const Body& body) {
-  try {
-    body();
-    return nullptr;
-  } catch (...) {
-    return std::current_exception();
-  }
-}
-
-}  // namespace
 
 std::optional<RankFailure> load_on_all_ranks(Collective& collective, const c10::Device& device,
                                              const std::function<PendingLoad()>& read, std::exception_ptr& failure) {

@@ -11,6 +11,17 @@
 
 namespace fabric {
 
+/// Returns what `body` throws, null if it returns.
+template <class Body>
+std::exception_ptr failure_of(const Body& body) {
+  try {
+    body();
+    return nullptr;
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
 /// How a rank failed.
 struct RankFailure {
   int rank = 0;

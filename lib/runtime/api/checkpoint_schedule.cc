@@ -7,8 +7,7 @@ namespace fabric {
 bool CheckpointSchedule::is_due(int64_t step, Seconds now, const Share& share) {
   if (every_steps_ > 0 && step % every_steps_ == 0) is_due_ = true;
   if (every_ > Seconds::zero() && !is_due_ && step >= next_look_) {
-    const int64_t mine = steps_until_look(step, now);
-    const int64_t agreed = share({mine, step})[0];
+    const int64_t agreed = share(steps_until_look(step, now));
     if (agreed == 0) is_due_ = true;
     next_look_ = step + std::max<int64_t>(agreed, 1);
   }

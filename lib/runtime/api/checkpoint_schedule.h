@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -14,8 +13,8 @@ namespace fabric {
 class CheckpointSchedule {
  public:
   using Seconds = std::chrono::duration<double>;
-  /// Returns rank 0's pair on every rank; collective.
-  using Share = std::function<std::array<int64_t, 2>(const std::array<int64_t, 2>& mine)>;
+  /// Returns rank 0's number on every rank; collective.
+  using Share = std::function<int64_t(int64_t mine)>;
 
   CheckpointSchedule(const CheckpointPolicy& policy, int64_t step, Seconds now)
       : every_steps_(policy.every_steps.value_or(0)),

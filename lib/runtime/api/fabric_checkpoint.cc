@@ -62,10 +62,11 @@ std::shared_ptr<CheckpointIO> io_for(const detail::FabricCore& core, const std::
   return core.options.registries.checkpoint_ios.create("safetensors");
 }
 
-/// Checks what `state` names, and returns what is to be done; the message of an error names the file.
-PendingLoad prepare(const Value& checkpoint, const State& state, bool strict, const std::string& path) {
+/// Returns what `prepare` does; the message of an error names the file.
+template <class Prepare>
+PendingLoad naming_file(const std::string& path, const Prepare& prepare) {
   try {
-    return state.prepare_load(checkpoint, strict);
+    return prepare();
   } catch (const UsageError& error) {
     std::throw_with_nested(UsageError(concat("checkpoint '", path, "' does not fit: ", error.what())));
   }
@@ -91,14 +92,11 @@ std::string Fabric::checkpoint_path(const std::string& path) const {
 std::string Fabric::save(const std::string& path, const State& state, const StateFilter& filter) {
   const std::string absolute = checkpoint_path(path);
   Dict run_state = collect_run_state(*core_);  // before anything that may fail on one rank alone
-  std::exception_ptr failure;
-  try {
+  const std::exception_ptr failure = failure_of([&] {
     Dict checkpoint = collect(state, filter);
     checkpoint.emplace_back(kRunStateKey, std::move(run_state));
     if (is_global_zero()) io_for(*core_, path)->save(checkpoint, absolute);
-  } catch (...) {
-    failure = std::current_exception();
-  }
+  });
   agree(core_->strategy->collective(), device(), concat("save('", path, "')"), failure);
   return absolute;
 }
@@ -110,7 +108,7 @@ Dict Fabric::load(const std::string& path, State& state, bool strict, Verify ver
   const auto read = [&] {
     const Value checkpoint = io_for(*core_, path)->load(absolute, verify);
     rest = rest_of(checkpoint, state);
-    return prepare(checkpoint, state, strict, absolute);
+    return naming_file(absolute, [&] { return state.prepare_load(checkpoint, strict); });
   };
   const auto failed = load_on_all_ranks(core_->strategy->collective(), device(), read, failure);
   if (failed) throw_failure(*failed, concat("load('", path, "')"), failure);
@@ -126,13 +124,7 @@ void Fabric::load_one(const std::string& path, const std::function<PendingLoad(c
   const std::string absolute = checkpoint_path(path);
   Value state = io_for(*core_, path)->load(absolute, Verify::kFirstTouch);
   if (state.is_dict()) std::erase_if(state.to_dict(), [](const auto& entry) { return entry.first == kRunStateKey; });
-  PendingLoad pending;
-  try {
-    pending = prepare(state);
-  } catch (const UsageError& error) {
-    std::throw_with_nested(UsageError(concat("checkpoint '", absolute, "' does not fit: ", error.what())));
-  }
-  pending.apply();
+  naming_file(absolute, [&] { return prepare(state); }).apply();
 }
 
 }  // namespace fabric

@@ -30,13 +30,7 @@ void Fabric::run_zero_first(const std::function<void()>& body, bool local) {
   const bool first = (local ? local_rank() : global_rank()) == 0;
   for (const bool turn_of_first : {true, false}) {
     std::exception_ptr failure;
-    if (first == turn_of_first) {
-      try {
-        body();
-      } catch (...) {
-        failure = std::current_exception();
-      }
-    }
+    if (first == turn_of_first) failure = failure_of(body);
     agree(core_->strategy->collective(), device(), "rank_zero_first()", failure);
   }
 }

@@ -77,15 +77,11 @@ Resumed Fabric::resume(State& state) {
 /// Rank 0's view: ranks on other nodes may see a file of a shared directory later.
 std::vector<std::string> Fabric::resume_candidates() {
   List names;
-  std::exception_ptr failure;
-  if (is_global_zero()) {
-    try {
-      core_->checkpoints().remove_unfinished();
-      for (std::string& path : core_->checkpoints().newest_first()) names.emplace_back(std::move(path));
-    } catch (...) {
-      failure = std::current_exception();
-    }
-  }
+  const std::exception_ptr failure = failure_of([&] {
+    if (!is_global_zero()) return;
+    core_->checkpoints().remove_unfinished();
+    for (std::string& path : core_->checkpoints().newest_first()) names.emplace_back(std::move(path));
+  });
   agree(core_->strategy->collective(), device(), "resume()", failure);
   std::vector<std::string> paths;
   const Value all = core_->strategy->collective().broadcast(Value(std::move(names)), 0);

@@ -1,6 +1,5 @@
 // Where a step ends: what is counted, saved and agreed on there.
 
-#include <array>
 #include <chrono>
 
 #include "core/concat.h"
@@ -37,24 +36,18 @@ void Fabric::end_step_of(const State& state) {
 
 bool Fabric::is_checkpoint_due() {
   if (!core_->schedule) core_->schedule.emplace(core_->options.checkpoint, core_->step - 1, now());
-  return core_->schedule->is_due(core_->step, now(), [this](const std::array<int64_t, 2>& mine) {
-    at::Tensor pair = at::tensor({mine[0], mine[1]}, at::kLong).to(device());
-    core_->strategy->collective().broadcast(pair, 0);
-    pair = pair.cpu();
-    return std::array<int64_t, 2>{pair[0].item<int64_t>(), pair[1].item<int64_t>()};
+  return core_->schedule->is_due(core_->step, now(), [this](int64_t mine) {
+    at::Tensor number = at::scalar_tensor(mine, at::TensorOptions(at::kLong).device(device()));
+    core_->strategy->collective().broadcast(number, 0);
+    return number.item<int64_t>();
   });
 }
 
 void Fabric::save_step(const State& state) {
   save(RunCheckpoints::name_of(core_->step), state);
-  std::exception_ptr failure;
-  if (is_global_zero()) {
-    try {
-      core_->checkpoints().after_save(core_->step, core_->best_metric_value());
-    } catch (...) {
-      failure = std::current_exception();
-    }
-  }
+  const std::exception_ptr failure = failure_of([this] {
+    if (is_global_zero()) core_->checkpoints().after_save(core_->step, core_->best_metric_value());
+  });
   agree(core_->strategy->collective(), device(), "the removal of old checkpoints", failure);
   core_->schedule->saved(core_->step, now());
 }

@@ -13,8 +13,8 @@ struct ProgramJob {
   Options options;
 };
 
-/// Reads {"args": {...}, "fabric": {...}, "checkpoint": {...}}; other keys are the launcher's. Relative paths among the arguments refer to
-/// `job_directory`. Throws UsageError that names the key if one is of a wrong kind.
+/// Reads {"args": {...}, "fabric": {...}, "checkpoint": {...}}; other keys are the launcher's. Relative paths among the
+/// arguments refer to `job_directory`. Throws UsageError that names the key if one is of a wrong kind.
 ProgramJob read_program_job(const std::string& job_json, const std::string& job_directory);
 
 /// Returns the registered name that `text` stands for: 32 is 32-true, 64 is 64-true, 16 is 16-mixed, bf16 is bf16-mixed.

@@ -11,7 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 using Seconds = CheckpointSchedule::Seconds;
 
-std::array<int64_t, 2> alone(const std::array<int64_t, 2>& mine) { return mine; }
+int64_t alone(int64_t mine) { return mine; }
 
 TEST(CheckpointScheduleTest, IsDueAfterSoManySteps) {
   CheckpointSchedule schedule({.every_steps = 4}, 0, 0s);
@@ -36,7 +36,7 @@ TEST(CheckpointScheduleTest, StaysDueUntilOneIsSaved) {
 TEST(CheckpointScheduleTest, IsNeverDueWithoutAPolicy) {
   CheckpointSchedule schedule({}, 0, 0s);
   for (int64_t step = 1; step <= 100; ++step) {
-    EXPECT_FALSE(schedule.is_due(step, Seconds(static_cast<double>(step) * 1e6), [](const auto& mine) {
+    EXPECT_FALSE(schedule.is_due(step, Seconds(static_cast<double>(step) * 1e6), [](int64_t mine) {
       ADD_FAILURE() << "nobody needs to talk";
       return mine;
     }));
@@ -46,7 +46,7 @@ TEST(CheckpointScheduleTest, IsNeverDueWithoutAPolicy) {
 TEST(CheckpointScheduleTest, FindsTheStepAtWhichTheTimeIsOverWithFewLooks) {
   CheckpointSchedule schedule({.every = 10min}, 0, 0s);
   int looks = 0;
-  const auto count = [&looks](const auto& mine) {
+  const auto count = [&looks](int64_t mine) {
     ++looks;
     return mine;
   };
@@ -71,13 +71,13 @@ TEST(CheckpointScheduleTest, AllRanksSaveAtTheSameSteps) {
     int saves = 0;
     for (int64_t step = 1; step <= 2'000; ++step) {
       now += static_cast<double>(random() % 100) / 1'000;
-      std::array<int64_t, 2> said{};
+      int64_t said = 0;
       bool has_said = false, has_asked = false;
-      const bool mine = first.is_due(step, Seconds(now), [&](const auto& pair) {
+      const bool mine = first.is_due(step, Seconds(now), [&](int64_t number) {
         has_said = true;
-        return said = pair;
+        return said = number;
       });
-      const bool theirs = second.is_due(step, Seconds(1000 + now * 3), [&](const auto&) {
+      const bool theirs = second.is_due(step, Seconds(1000 + now * 3), [&](int64_t) {
         has_asked = true;
         return said;
       });
